@@ -1,0 +1,52 @@
+// Package frame is the wire contract of lensbus: what a camera is called, which subjects it has,
+// and what a message on them says. It is for everybody who publishes or consumes frames, in
+// lensbus and outside.
+//
+// It holds data and its checks only. Nothing here talks to a network, decodes pixels, or imports
+// another package of lensbus.
+package frame
+
+import (
+	"crypto/rand"
+	"time"
+)
+
+// Codec names how a frame's data is encoded.
+type Codec string
+
+// JPEG is one baseline or progressive JPEG file (ITU-T T.81) a frame.
+const JPEG Codec = "jpeg"
+
+// Frame is one encoded picture of one camera.
+//
+// Receivers share a frame's Data between each other: nobody writes to it.
+type Frame struct {
+	// Camera is the camera's id, from the subject.
+	Camera CameraID
+	// Epoch is the random id of this run of this camera. Seq and gaps do not compare across epochs.
+	Epoch string
+	// Seq counts the frames that the publisher sent in this epoch; the first is 1.
+	Seq uint64
+	// Captured is when the picture was taken, by the publisher's clock (Unix nanoseconds on the wire).
+	Captured time.Time
+	// Codec says what Data is.
+	Codec Codec
+	// Width and Height are in pixels, read from the picture itself.
+	Width, Height int
+	// Key is true where decoding can start: always, for JPEG.
+	Key bool
+	// Data is the bare picture: for JPEG the bytes from SOI to EOI.
+	Data []byte
+}
+
+// NewEpoch returns a new random epoch that nobody can guess: 26 letters and digits.
+func NewEpoch() string { return rand.Text() }
+
+// MissedSince returns how many frames were sent between prev and f and did not arrive here: the
+// gap in Seq. It is 0 across epochs and for frames that arrive out of order or twice.
+func (f *Frame) MissedSince(prev *Frame) uint64 {
+	if prev.Epoch != f.Epoch || f.Seq <= prev.Seq {
+		return 0
+	}
+	return f.Seq - prev.Seq - 1
+}

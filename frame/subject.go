@@ -1,0 +1,69 @@
+package frame
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// ErrSubject is wrapped by every error that [ParseSubject] returns.
+var ErrSubject = errors.New("not a camera subject")
+
+// Kind says what the messages of a camera's subject carry.
+type Kind string
+
+// The kinds of subject below cam.<id>.
+const (
+	KindFrame   Kind = "frame"   // one encoded picture a message, full size
+	KindPreview Kind = "preview" // the same, small
+	KindStatus  Kind = "status"  // JSON, see [Status]
+	KindControl Kind = "control" // request/reply, one more token: the verb
+)
+
+// Subjects that cover every camera. A subscription to them needs rights for every camera.
+const (
+	AllFrames   = "cam.*.frame"
+	AllStatuses = "cam.*.status"
+)
+
+// FrameSubject is cam.<id>.frame.
+func (id CameraID) FrameSubject() string { return "cam." + string(id) + ".frame" }
+
+// PreviewSubject is cam.<id>.preview.
+func (id CameraID) PreviewSubject() string { return "cam." + string(id) + ".preview" }
+
+// StatusSubject is cam.<id>.status.
+func (id CameraID) StatusSubject() string { return "cam." + string(id) + ".status" }
+
+// ControlSubject is cam.<id>.control.<verb>.
+func (id CameraID) ControlSubject(verb string) string {
+	return "cam." + string(id) + ".control." + verb
+}
+
+// StreamName is the JetStream stream that holds the camera's frames: FRAMES_<id>.
+func (id CameraID) StreamName() string { return "FRAMES_" + string(id) }
+
+// ParseSubject takes a received subject apart. A subject is input like any other: one with a bad
+// camera id or an unknown kind is an error that wraps [ErrSubject] or [ErrCameraID].
+func ParseSubject(subject string) (CameraID, Kind, error) {
+	rest, ok := strings.CutPrefix(subject, "cam.")
+	if !ok {
+		return "", "", fmt.Errorf("%w: %.80q", ErrSubject, subject)
+	}
+	token, kind, ok := strings.Cut(rest, ".")
+	if !ok {
+		return "", "", fmt.Errorf("%w: %.80q", ErrSubject, subject)
+	}
+	id, err := ParseCameraID(token)
+	if err != nil {
+		return "", "", fmt.Errorf("subject: %w", err)
+	}
+	switch Kind(kind) {
+	case KindFrame, KindPreview, KindStatus:
+		return id, Kind(kind), nil
+	}
+	if verb, ok := strings.CutPrefix(kind, string(KindControl)+"."); ok && verb != "" && !strings.ContainsAny(verb, ".*> ") {
+		return id, KindControl, nil
+	}
+	return "", "", fmt.Errorf("%w: %.80q", ErrSubject, subject)
+}

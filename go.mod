@@ -1,0 +1,3 @@
+module github.com/lensbus/lensbus
+
+go 1.26.0
