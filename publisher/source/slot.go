@@ -34,10 +34,15 @@ func (s *Slot[T]) Put(v T) (dropped T, wasDropped bool) {
 	return dropped, wasDropped
 }
 
-// Take waits for a value. It returns ctx's error when ctx is done, and the error of Close once
-// the slot is closed and empty. It is for one goroutine at a time.
+// Take waits for a value. It returns ctx's error when ctx is done, even where there is a value:
+// who puts fast must not keep a taker from ending. It returns the error of Close once the slot is
+// closed and empty. It is for one goroutine at a time.
 func (s *Slot[T]) Take(ctx context.Context) (T, error) {
 	for {
+		if err := ctx.Err(); err != nil {
+			var zero T
+			return zero, err
+		}
 		s.mu.Lock()
 		if s.full {
 			var zero T
@@ -47,16 +52,15 @@ func (s *Slot[T]) Take(ctx context.Context) (T, error) {
 			return v, nil
 		}
 		if s.closed {
+			err := s.err
 			s.mu.Unlock()
 			var zero T
-			return zero, s.err
+			return zero, err
 		}
 		s.mu.Unlock()
 		select {
 		case <-s.ready:
 		case <-ctx.Done():
-			var zero T
-			return zero, ctx.Err()
 		}
 	}
 }

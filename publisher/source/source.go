@@ -8,9 +8,13 @@ package source
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 )
+
+// ErrClosed is what Next returns once Close was called: normal when a publisher ends.
+var ErrClosed = errors.New("the source is closed")
 
 // Picture is one encoded picture as a source delivers it.
 type Picture struct {
@@ -46,6 +50,8 @@ type Source interface {
 
 // Env is what a source is given by its publisher.
 type Env struct {
+	// Camera is the camera's id. Sources show it in what they draw; "" is allowed.
+	Camera string
 	// Log is for what people should know; nil discards. Never pass it credentials.
 	Log *slog.Logger
 	// Dropped is told how many pictures the source itself gave up and why ([DropEncode], …).

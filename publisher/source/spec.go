@@ -3,10 +3,12 @@ package source
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // ErrSpec is wrapped by every error that [Parse] returns.
@@ -46,6 +48,11 @@ func (k Kind) params() ([]string, bool) {
 	return nil, false
 }
 
+// isURL tells whether the address of this kind is a whole URL, scheme included.
+func (k Kind) isURL() bool {
+	return k == KindHTTP || k == KindHTTPS || k == KindRTSP || k == KindRTSPS
+}
+
 // Spec is a source as it was asked for. Its address may hold credentials: printed, logged or
 // formatted in any way it shows [Spec.Redacted].
 type Spec struct {
@@ -63,34 +70,78 @@ type Spec struct {
 // [ErrSpec] and show no credentials.
 func Parse(text string) (Spec, error) {
 	kind, rest, ok := strings.Cut(text, ":")
-	spec := Spec{Kind: Kind(kind)}
+	spec := Spec{Kind: Kind(strings.ToLower(kind))} // schemes of URLs are written in any case
 	allowed, known := spec.Kind.params()
 	if !ok || !known {
+		if strings.Contains(kind, "@") { // part of an URL without its scheme, with a password perhaps
+			kind = "…"
+		}
 		return Spec{}, fmt.Errorf("%w: unknown kind %.20q: use v4l2:, file:, http(s)://, rtsp(s)://, images:, test: or opencv:", ErrSpec, kind)
 	}
-	switch spec.Kind {
-	case KindHTTP, KindHTTPS, KindRTSP, KindRTSPS:
-		u, err := url.Parse(text)
-		if err != nil || u.Host == "" { // url.Parse's error would show the whole URL
-			return Spec{}, fmt.Errorf("%w: %s:… is not an URL with a host (a '%%', '#' or '@' in a password is written %%25, %%23, %%40)", ErrSpec, kind)
+	switch {
+	case spec.Kind.isURL():
+		if err := checkURL(text); err != nil {
+			return Spec{}, fmt.Errorf("%w: %s:… %w", ErrSpec, spec.Kind, err)
 		}
 		spec.Address = text
 		return spec, nil
-	case KindOpenCV:
+	case spec.Kind == KindOpenCV:
+		if strings.ContainsRune(rest, 0) { // it would end there for OpenCV
+			return Spec{}, fmt.Errorf("%w: opencv:… has a NUL character in it", ErrSpec)
+		}
 		spec.Address = rest
 	default:
 		path, query, hasQuery := cutLast(rest, '?')
+		if err := checkPath(path); err != nil {
+			return Spec{}, fmt.Errorf("%w: %s:… %w", ErrSpec, spec.Kind, err)
+		}
 		spec.Address = path
 		if hasQuery {
 			if err := spec.setParams(query, allowed); err != nil {
-				return Spec{}, err
+				return Spec{}, fmt.Errorf("%w: %s:%s: %w", ErrSpec, spec.Kind, path, err)
 			}
 		}
 	}
-	if spec.Address == "" && spec.Kind != KindTest {
+	switch {
+	case spec.Kind == KindTest && spec.Address != "":
+		return Spec{}, fmt.Errorf("%w: test: takes parameters only, such as test:?width=640&height=480&fps=15", ErrSpec)
+	case spec.Kind != KindTest && spec.Address == "":
 		return Spec{}, fmt.Errorf("%w: nothing after %q", ErrSpec, kind+":")
 	}
 	return spec, nil
+}
+
+// checkPath refuses what cannot be a path or would break a line of a log.
+func checkPath(path string) error {
+	if strings.Contains(path, "://") { // which may hold credentials, and a path is shown
+		return errors.New("takes a path: give an URL by itself, or as opencv:URL")
+	}
+	if strings.ContainsFunc(path, unicode.IsControl) {
+		return errors.New("has a control character in its path")
+	}
+	return nil
+}
+
+// checkURL refuses what url.Parse takes for something else than was meant: a '#', '/', '?' or '@'
+// in a password makes the rest of the password a path and the user name a host. Its errors show
+// nothing of the URL.
+func checkURL(text string) error {
+	const escape = "(in a user name or password write '%' as %25, '#' as %23, '/' as %2F, '?' as %3F, '@' as %40)"
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Opaque != "" || u.Hostname() == "":
+		return errors.New("is not an URL with a host " + escape)
+	case u.Fragment != "" || strings.Contains(text, "#"):
+		return errors.New("has a '#' in it " + escape)
+	case strings.Contains(u.EscapedPath()+u.RawQuery, "@"):
+		return errors.New("has an '@' after the host " + escape)
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return errors.New("has a port that is not 1 to 65535 " + escape)
+		}
+	}
+	return nil
 }
 
 func cutLast(s string, sep byte) (before, after string, found bool) {
@@ -100,21 +151,23 @@ func cutLast(s string, sep byte) (before, after string, found bool) {
 	return s, "", false
 }
 
+// setParams reads the parameters after '?'. Its errors do not name the source.
 func (s *Spec) setParams(query string, allowed []string) error {
 	values, err := url.ParseQuery(query)
 	if err != nil {
-		return fmt.Errorf("%w: %s:%s: parameters %q: %v", ErrSpec, s.Kind, s.Address, query, err)
+		return fmt.Errorf("cannot read the parameters %.80q", query)
 	}
-	for name, v := range values {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if !slices.Contains(allowed, name) {
-			return fmt.Errorf("%w: %s:%s: unknown parameter %q: %s takes %s", ErrSpec, s.Kind, s.Address, name, s.Kind, strings.Join(allowed, ", "))
+			return fmt.Errorf("unknown parameter %.40q: %s takes %s", name, s.Kind, strings.Join(allowed, ", "))
 		}
-		if err := s.setParam(name, v[len(v)-1]); err != nil {
-			return fmt.Errorf("%w: %s:%s: %s=%s: %v", ErrSpec, s.Kind, s.Address, name, v[len(v)-1], err)
+		value := values[name][len(values[name])-1]
+		if err := s.setParam(name, value); err != nil {
+			return fmt.Errorf("%s=%.40q: %w", name, value, err)
 		}
 	}
 	if (s.Width == 0) != (s.Height == 0) {
-		return fmt.Errorf("%w: %s:%s: width and height go together", ErrSpec, s.Kind, s.Address)
+		return errors.New("width and height go together")
 	}
 	return nil
 }
@@ -127,12 +180,12 @@ func (s *Spec) setParam(name, value string) (err error) {
 		s.Height, err = pixels(value)
 	case "fps":
 		s.FPS, err = strconv.ParseFloat(value, 64)
-		if err != nil || !(s.FPS > 0 && s.FPS <= 1000) { // written so that NaN fails
-			err = errors.New("want frames per second, over 0 up to 1000")
+		if err != nil || !(s.FPS >= 0.001 && s.FPS <= 1000) { // written so that NaN fails
+			err = errors.New("want frames per second, 0.001 to 1000")
 		}
 	case "format":
 		s.PixelFormat = strings.ToUpper(value)
-		if len(s.PixelFormat) != 4 {
+		if len(s.PixelFormat) != 4 || strings.ContainsFunc(s.PixelFormat, func(r rune) bool { return r < ' ' || r > '~' }) {
 			err = errors.New("want a FOURCC of four characters, such as MJPG or YUYV")
 		}
 	case "loop":
