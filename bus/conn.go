@@ -1,0 +1,185 @@
+// Package bus carries frames over NATS: it connects, publishes a camera's frames, and receives
+// those of others, the newest first and nothing late. It is for everybody who wants pictures from
+// a lensbus or puts them there, in lensbus and outside.
+//
+// It moves encoded pictures and never looks into one beyond its markers. Cameras and their lives,
+// windows, pages and files do not belong here.
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// Errors that callers decide on.
+var (
+	// ErrDisconnected: there is no connection to the server now. Normal while it restarts.
+	ErrDisconnected = errors.New("not connected to the NATS server")
+	// ErrTooLarge: the frame does not fit the server's max_payload.
+	ErrTooLarge = errors.New("frame larger than the server's max_payload")
+	// ErrNoPicture: the server keeps no picture of that camera: it has not published yet, or the
+	// server has no JetStream, or this user may not ask.
+	ErrNoPicture = errors.New("no picture kept by the server")
+	// ErrClosed: Close was called.
+	ErrClosed = errors.New("closed")
+)
+
+// Options say which server to connect to and how. The zero value connects to where the user's
+// NATS environment points (see [Options.Server]), or to nats://127.0.0.1:4222.
+type Options struct {
+	// Server is one URL or several with commas between. Where it and Context are empty, the
+	// variables NATS_URL and NATS_CONTEXT and the user's selected NATS context are looked at, in
+	// that order.
+	Server string
+	// Context is the name of a NATS context (`nats context ls`), or the path of a context file.
+	Context string
+	// Name is shown in the server's list of connections. Default "lensbus".
+	Name string
+	// InProcess connects to a server in this process without TCP; Server and Context are unused.
+	InProcess nats.InProcessConnProvider
+	// Log gets connects, disconnects and permission errors; nil discards.
+	Log *slog.Logger
+	// NATS are further options, applied last.
+	NATS []nats.Option
+}
+
+// Conn is a connection to a lensbus: one NATS connection for control and status, and on demand one
+// that publishes frames and one that receives them, so that neither pictures nor a slow link delay
+// control. It reconnects for ever. Its methods may be used from any goroutine.
+type Conn struct {
+	dial    func(purpose string, more ...nats.Option) (*nats.Conn, error)
+	log     *slog.Logger
+	control *nats.Conn
+
+	mu     sync.Mutex
+	frames *framesConn // publishes frames; nil until the first Publisher
+	link   *link      // receives frames; nil until the first Live
+	closed bool
+}
+
+// Connect returns a connection. It does not wait for the server: one that is not there yet is
+// logged and tried for ever (see [Conn.WaitConnected]). Its errors are wrong options: an URL that
+// is none, an unknown context, a credentials file that cannot be read. Close it after use.
+func Connect(ctx context.Context, o Options) (*Conn, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Name == "" {
+		o.Name = "lensbus"
+	}
+	dial, err := o.dialer()
+	if err != nil {
+		return nil, err
+	}
+	c := &Conn{dial: dial, log: o.Log}
+	if c.control, err = dial("control"); err != nil {
+		return nil, fmt.Errorf("connect to NATS: %w", err)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+// NATS is the control connection, for requests and services. It belongs to c.
+func (c *Conn) NATS() *nats.Conn { return c.control }
+
+// WaitConnected waits until the server has answered. Its error says why it has not.
+func (c *Conn) WaitConnected(ctx context.Context) error {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !c.control.IsConnected() {
+		select {
+		case <-ctx.Done():
+			if last := c.control.LastError(); last != nil {
+				return fmt.Errorf("no NATS server: %w", last)
+			}
+			return fmt.Errorf("no NATS server: %w", ctx.Err())
+		case <-tick.C:
+		}
+	}
+	return nil
+}
+
+// Close ends everything that was made from c and waits for it. It is safe twice.
+func (c *Conn) Close() error {
+	c.mu.Lock()
+	frames, link, was := c.frames, c.link, c.closed
+	c.closed = true
+	c.mu.Unlock()
+	if was {
+		return nil
+	}
+	if link != nil {
+		link.close()
+	}
+	if frames != nil {
+		frames.abort() // or a write to a frozen server would hold Close up
+		frames.Close()
+	}
+	c.control.Close()
+	return nil
+}
+
+// baseOptions make a client that never gives up and never plays old pictures again.
+func baseOptions(name string, log *slog.Logger) []nats.Option {
+	return []nats.Option{
+		nats.Name(name),
+		nats.MaxReconnects(-1),
+		nats.RetryOnFailedConnect(true),
+		nats.IgnoreAuthErrorAbort(),
+		nats.ReconnectBufSize(-1), // a frame that could not be sent is stale: it is counted and dropped
+		nats.CustomReconnectDelay(reconnectDelay),
+		nats.Timeout(2 * time.Second),
+		nats.PingInterval(5 * time.Second),
+		nats.MaxPingsOutstanding(2),
+		nats.FlusherTimeout(10 * time.Second), // a write to a frozen server ends
+		nats.NoCallbacksAfterClientClose(),
+		nats.ConnectHandler(func(nc *nats.Conn) { log.Debug("connected", "connection", name, "server", nc.ConnectedUrlRedacted()) }),
+		nats.ReconnectHandler(func(nc *nats.Conn) {
+			log.Info("connected again", "connection", name, "server", nc.ConnectedUrlRedacted())
+		}),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil {
+				log.Warn("connection lost", "connection", name, "error", err)
+			}
+		}),
+		nats.ReconnectErrHandler(reconnectLogger(name, log)),
+		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
+			if sub != nil {
+				log.Warn("NATS", "connection", name, "subject", sub.Subject, "error", err)
+				return
+			}
+			log.Warn("NATS", "connection", name, "error", err)
+		}),
+	}
+}
+
+// reconnectDelay is at most 1.2 s, so that everybody is back within 3 s of the server, and random,
+// so that they do not come all at once.
+func reconnectDelay(attempt int) time.Duration {
+	delay := min(50*time.Millisecond<<min(attempt, 5), 1200*time.Millisecond)
+	return delay/2 + rand.N(delay/2)
+}
+
+// reconnectLogger says the first failed attempt and then one a minute.
+func reconnectLogger(name string, log *slog.Logger) nats.ConnErrHandler {
+	var mu sync.Mutex
+	var last time.Time
+	return func(nc *nats.Conn, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if time.Since(last) < time.Minute {
+			return
+		}
+		last = time.Now()
+		log.Warn("no NATS server, trying on", "connection", name, "error", err)
+	}
+}

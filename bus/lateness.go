@@ -1,0 +1,116 @@
+package bus
+
+import "time"
+
+// How late is late. The first says that pictures pile up somewhere on the way; two in a row, so
+// that one picture that was slow on its way does not count.
+const (
+	lateAfter  = 250 * time.Millisecond
+	lateFrames = 2
+	lateAtOnce = time.Second
+	ageWindow  = 30 * time.Second
+)
+
+// lateness notices that frames pile up on the way: their age grows over the least that it was of
+// late. Only differences count, so the publisher's clock may be off by any amount, and may drift:
+// the least age is forgotten after one to two windows.
+type lateness struct {
+	least, leastBefore time.Duration // least age in this window and in the one before
+	began              time.Time     // of this window
+	over               int           // frames in a row that were late
+}
+
+// observe takes the age of a frame that arrived now and returns whether the link has fallen behind.
+func (l *lateness) observe(now time.Time, age time.Duration) bool {
+	switch {
+	case l.began.IsZero():
+		l.began, l.least, l.leastBefore = now, age, age
+	case now.Sub(l.began) > ageWindow:
+		l.began, l.leastBefore, l.least = now, l.least, age
+	}
+	l.least = min(l.least, age)
+	excess := age - min(l.least, l.leastBefore)
+	if excess < lateAfter {
+		l.over = 0
+		return false
+	}
+	l.over++
+	return l.over >= lateFrames || excess >= lateAtOnce
+}
+
+// capacity estimates what a link carries from single fetches, each timed from request to answer.
+// The best of the last few counts: whatever disturbs a fetch makes it look slower, never faster.
+type capacity struct {
+	samples [8]float64 // bytes per second
+	n       int
+}
+
+// leastTransfer is the least time that a fetch is taken to need beyond a round trip; below it the
+// timer and the scheduler are measured, not the link.
+const leastTransfer = 200 * time.Microsecond
+
+func (c *capacity) observe(bytes int, took, roundTrip time.Duration) {
+	transfer := max(took-roundTrip, leastTransfer)
+	c.samples[c.n%len(c.samples)] = float64(bytes) / transfer.Seconds()
+	c.n++
+}
+
+// bytesPerSecond is 0 while nothing is known.
+func (c *capacity) bytesPerSecond() float64 {
+	best := 0.0
+	for _, s := range c.samples[:min(c.n, len(c.samples))] {
+		best = max(best, s)
+	}
+	return best
+}
+
+// pace learns how often a camera sends, from the frames that were fetched of it.
+type pace struct {
+	epoch    string
+	seq      uint64
+	captured time.Time
+	bytes    int
+	interval time.Duration // between two of its frames; 0: not known
+	repeats  int           // fetches in a row that brought nothing new
+}
+
+// What is assumed of a camera before its pace is known, and the bounds of what is believed.
+const (
+	assumedInterval = time.Second / 30
+	leastInterval   = time.Millisecond
+	mostInterval    = 10 * time.Second
+	mostWait        = time.Second
+)
+
+// fetched takes the sequence and capture time of a frame and returns how long after the request
+// for it the next one is worth asking for.
+func (p *pace) fetched(epoch string, seq uint64, captured time.Time, bytes int) time.Duration {
+	p.bytes = bytes
+	switch {
+	case epoch == p.epoch && seq == p.seq:
+		p.repeats++
+	case epoch == p.epoch && seq > p.seq:
+		interval := captured.Sub(p.captured) / time.Duration(seq-p.seq)
+		p.interval = min(max(interval, leastInterval), mostInterval)
+		p.repeats = 0
+	default:
+		p.repeats = 0
+	}
+	p.epoch, p.seq, p.captured = epoch, seq, captured
+	if p.repeats > 0 {
+		return min(p.orAssumed()/2<<min(p.repeats, 8), mostWait)
+	}
+	// One interval after a request the camera has sent a newer frame: asking sooner would fetch
+	// the same one twice.
+	return p.orAssumed() + p.orAssumed()/20
+}
+
+func (p *pace) orAssumed() time.Duration {
+	if p.interval == 0 {
+		return assumedInterval
+	}
+	return p.interval
+}
+
+// rate is what the camera sends, in bytes per second.
+func (p *pace) rate() float64 { return float64(p.bytes) / p.orAssumed().Seconds() }

@@ -1,0 +1,127 @@
+package bus
+
+import (
+	"context"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/lensbus/lensbus/frame"
+)
+
+// Live receives one camera's frames as they come and keeps the newest: whoever reads from it gets
+// the present, never a queue of the past. On a link too slow for the stream it fetches the newest
+// picture whenever the link can take one (docs/design/slow-viewers.md).
+//
+// Any number of goroutines may read from one Live, each through its own [Live.Reader]. Close it
+// after use.
+type Live struct {
+	id     frame.CameraID
+	latest Latest[frame.Frame]
+	link   *link
+	reader *Reader[frame.Frame] // Next's
+
+	mu    sync.Mutex
+	prev  frame.Frame // the newest frame, Data dropped
+	stats LiveStats
+}
+
+// LiveStats count what a [Live] has seen since it began.
+type LiveStats struct {
+	Received uint64                  // frames that arrived
+	Bytes    uint64                  // of their data
+	Missed   uint64                  // frames that were sent and did not arrive, by their sequence
+	Rejected map[frame.Reason]uint64 // messages that were no frames
+	Arrived  time.Time               // when the newest frame arrived; zero: none yet
+	Fetching bool                    // the link is slower than the stream
+}
+
+// Live begins to receive the camera's frames. It does not wait, neither for the server nor for the
+// camera, and an unknown camera is no error: its frames come when it does.
+func (c *Conn) Live(id frame.CameraID) (*Live, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, ErrClosed
+	}
+	if c.link == nil {
+		c.link = newLink(c.dial, c.log)
+	}
+	l := &Live{id: id, link: c.link}
+	l.reader = l.latest.Reader()
+	c.link.add(l)
+	return l, nil
+}
+
+// Next waits for a frame newer than the last one that Next returned. It returns ctx's error when
+// ctx is done and [ErrClosed] after Close. It is for one goroutine.
+func (l *Live) Next(ctx context.Context) (frame.Frame, error) {
+	f, _, err := l.reader.Next(ctx)
+	return f, err
+}
+
+// Reader returns a further reader, which tells too how many frames it skipped.
+func (l *Live) Reader() *Reader[frame.Frame] { return l.latest.Reader() }
+
+// Newest returns the newest frame, and false where none has come yet.
+func (l *Live) Newest() (frame.Frame, bool) { return l.latest.Newest() }
+
+// Stats returns the counts so far.
+func (l *Live) Stats() LiveStats {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.stats
+	s.Rejected = maps.Clone(s.Rejected)
+	s.Fetching = l.link.isFetching()
+	return s
+}
+
+// Close ends the Live and its readers. It is safe twice.
+func (l *Live) Close() error {
+	l.link.remove(l)
+	l.latest.Close(ErrClosed)
+	return nil
+}
+
+// receive takes a message as it came from the wire and returns whether it is a new frame.
+func (l *Live) receive(subject string, header map[string][]string, data []byte) (frame.Frame, bool) {
+	f, err := frame.Decode(subject, header, data, frame.Limits{})
+	if err != nil {
+		l.reject(err)
+		return frame.Frame{}, false
+	}
+	return f, l.accept(f)
+}
+
+func (l *Live) reject(err error) {
+	reason := frame.ReasonHeader
+	if rejected, ok := err.(*frame.RejectError); ok {
+		reason = rejected.Reason
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stats.Rejected == nil {
+		l.stats.Rejected = make(map[frame.Reason]uint64)
+	}
+	l.stats.Rejected[reason]++
+}
+
+// accept makes f the newest frame. It returns false for one that is not newer, as when the same
+// picture was fetched twice or a frame of the plain subscription comes after a fetched one.
+func (l *Live) accept(f frame.Frame) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if f.Epoch == l.prev.Epoch && f.Seq <= l.prev.Seq {
+		return false
+	}
+	if l.prev.Epoch != "" {
+		l.stats.Missed += f.MissedSince(&l.prev)
+	}
+	l.stats.Received++
+	l.stats.Bytes += uint64(len(f.Data))
+	l.stats.Arrived = time.Now()
+	l.prev = f
+	l.prev.Data = nil
+	l.latest.Put(f)
+	return true
+}

@@ -1,0 +1,71 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/lensbus/lensbus/frame"
+)
+
+// headerRoom is what the NATS headers of a frame may take of max_payload, which counts both.
+const headerRoom = 1 << 10
+
+// Publisher publishes the frames of one camera. It is for one goroutine; there is nothing to close.
+type Publisher struct {
+	nc      *framesConn
+	subject string
+}
+
+// framesConn is the connection that all publishers of a Conn share.
+type framesConn struct {
+	*nats.Conn
+	*abortable
+}
+
+// Publisher returns what publishes the camera's frames. All of a Conn's publishers share one
+// connection, which carries nothing else.
+func (c *Conn) Publisher(id frame.CameraID) (*Publisher, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, ErrClosed
+	}
+	if c.frames == nil {
+		// A frame leaves in one write where the client's buffer holds it whole; with the default
+		// of 32 KB its last two bytes wait for a second one.
+		wire := new(abortable)
+		nc, err := c.dial("frames", nats.WriteBufferSize(2<<20), wire.option)
+		if err != nil {
+			return nil, fmt.Errorf("connect to NATS: %w", err)
+		}
+		c.frames = &framesConn{nc, wire}
+	}
+	return &Publisher{nc: c.frames, subject: id.FrameSubject()}, nil
+}
+
+// MaxBytes is how large a frame's data may be on this server now; 0 while it is not known.
+func (p *Publisher) MaxBytes() int { return int(max(0, p.nc.MaxPayload()-headerRoom)) }
+
+// Publish sends f, whose headers must be true (see frame.Frame), and does not wait for anybody to
+// receive it. It may wait for the network for as long as a frame takes to leave: at most 10 s when
+// the server has stopped reading, and half a second longer than ctx. The errors to expect are
+// [ErrDisconnected] and [ErrTooLarge]; the frame is then not sent, and is not kept for later.
+func (p *Publisher) Publish(ctx context.Context, f *frame.Frame) error {
+	if !p.nc.IsConnected() {
+		return ErrDisconnected
+	}
+	defer p.nc.abortAfter(ctx)()
+	err := p.nc.PublishMsg(&nats.Msg{Subject: p.subject, Header: f.Header(false), Data: f.Data})
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, nats.ErrMaxPayload):
+		return fmt.Errorf("publish frame %d of camera %s, %d bytes: %w", f.Seq, f.Camera, len(f.Data), ErrTooLarge)
+	case errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrConnectionReconnecting):
+		return ErrDisconnected
+	}
+	return fmt.Errorf("publish frame %d of camera %s: %w", f.Seq, f.Camera, err)
+}

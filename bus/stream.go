@@ -1,0 +1,100 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/lensbus/lensbus/frame"
+)
+
+// Storage says where a camera's newest frame is kept for who comes later.
+type Storage string
+
+// The storages of a camera's stream.
+const (
+	StorageNone   Storage = "none"   // nowhere: no JetStream, or no right to it
+	StorageMemory Storage = "memory" // the newest frame, in the broker's memory
+	StorageFile   Storage = "file"   // a recorded camera's frames
+)
+
+// EnsureStream makes sure that the camera has a stream, so that a new viewer has a picture at
+// once and a slow one can fetch the newest: one message in memory, unless somebody has provisioned
+// another. Where there is no JetStream it returns [StorageNone] and an error that says so; live
+// pictures flow all the same.
+func (c *Conn) EnsureStream(ctx context.Context, id frame.CameraID) (Storage, error) {
+	js, err := jetstream.New(c.control)
+	if err != nil {
+		return StorageNone, fmt.Errorf("stream of camera %s: %w", id, err)
+	}
+	stream, err := js.Stream(ctx, id.StreamName())
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		stream, err = js.CreateStream(ctx, memoryStream(id))
+		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // somebody was quicker
+			stream, err = js.Stream(ctx, id.StreamName())
+		}
+	}
+	switch {
+	case err == nil:
+	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount), errors.Is(err, nats.ErrNoResponders):
+		return StorageNone, fmt.Errorf("stream of camera %s: the server has no JetStream: new viewers wait for the next frame, snapshots and slow viewers too", id)
+	default:
+		return StorageNone, fmt.Errorf("stream of camera %s: %w", id, err)
+	}
+	if stream.CachedInfo().Config.Storage == jetstream.FileStorage {
+		return StorageFile, nil
+	}
+	return StorageMemory, nil
+}
+
+// memoryStream keeps the newest frame. One stream a camera, not one for all: deduplication ids,
+// limits and rights are per stream, and one camera must not reach into another's.
+func memoryStream(id frame.CameraID) jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:        id.StreamName(),
+		Description: "newest frame of camera " + string(id),
+		Subjects:    []string{id.FrameSubject()},
+		Storage:     jetstream.MemoryStorage,
+		MaxMsgs:     1,
+		MaxMsgSize:  int32(frame.DefaultLimits().Bytes),
+		Discard:     jetstream.DiscardOld,
+		Replicas:    1,
+		AllowDirect: true,
+		NoAck:       true, // frames of this stream are published without asking for an answer
+		DenyDelete:  true,
+	}
+}
+
+// Newest returns the newest frame that the server keeps of the camera. Its error is
+// [ErrNoPicture] where there is none.
+func (c *Conn) Newest(ctx context.Context, id frame.CameraID) (frame.Frame, error) {
+	return newest(ctx, c.control, id)
+}
+
+// newest asks for the last message of the camera's subject: a direct get, answered by any replica
+// from memory, without a consumer. The right to this one subject gives no other camera away.
+func newest(ctx context.Context, nc *nats.Conn, id frame.CameraID) (frame.Frame, error) {
+	subject := id.FrameSubject()
+	msg, err := nc.RequestWithContext(ctx, "$JS.API.DIRECT.GET."+id.StreamName()+"."+subject, nil)
+	if err != nil {
+		if errors.Is(err, nats.ErrNoResponders) || errors.Is(err, nats.ErrPermissionViolation) {
+			return frame.Frame{}, fmt.Errorf("newest frame of camera %s: %w", id, ErrNoPicture)
+		}
+		return frame.Frame{}, fmt.Errorf("newest frame of camera %s: %w", id, err)
+	}
+	if status := msg.Header.Get("Status"); status != "" {
+		if strings.HasPrefix(status, "404") {
+			return frame.Frame{}, fmt.Errorf("newest frame of camera %s: %w", id, ErrNoPicture)
+		}
+		return frame.Frame{}, fmt.Errorf("newest frame of camera %s: server answers %s %s", id, status, msg.Header.Get("Description"))
+	}
+	f, err := frame.Decode(subject, msg.Header, msg.Data, frame.Limits{})
+	if err != nil {
+		return frame.Frame{}, fmt.Errorf("newest frame of camera %s: %w", id, err)
+	}
+	return f, nil
+}
