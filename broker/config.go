@@ -1,0 +1,141 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"time"
+)
+
+// ErrInsecure is wrapped by the error that refuses a broker which everybody on the network could use.
+var ErrInsecure = errors.New("no authentication")
+
+// The defaults of [Config].
+const (
+	DefaultListen         = "127.0.0.1:4222"
+	DefaultMaxPayload     = 8 * MiB
+	DefaultMaxPending     = 16 * MiB
+	DefaultWriteDeadline  = 5 * time.Second
+	DefaultMaxMemoryStore = 1 * GiB
+	DefaultMaxFileStore   = 10 * GiB
+)
+
+// Config is the broker's section of the configuration file. The zero value of a field is its
+// default, so the zero Config is a broker for this machine that keeps nothing.
+type Config struct {
+	// Listen is HOST:PORT for NATS clients. Default 127.0.0.1:4222. Port 0 or -1 takes a free one,
+	// which [Server.URL] tells. A host that is not loopback needs Insecure.
+	Listen string `yaml:"listen"`
+	// Insecure allows a Listen that other machines reach although there is no authentication:
+	// everybody who reaches the port can watch every camera and publish as any. Default false.
+	Insecure bool `yaml:"insecure"`
+
+	// Store is the folder for streams on file; made where it is missing, locked while the broker
+	// runs. Default "": a private temporary folder that Close removes, so nothing is kept.
+	Store string `yaml:"store"`
+	// NoJetStream turns storage off altogether: live pictures flow, but there is no first picture
+	// for a new viewer, no snapshot and no recording. Default false.
+	NoJetStream bool `yaml:"no_jetstream"`
+	// MaxMemoryStore bounds what all streams in memory may hold together. Default 1GiB. It is a
+	// limit, not an allocation; a camera that is not recorded takes one picture.
+	MaxMemoryStore Bytes `yaml:"max_memory_store"`
+	// MaxFileStore bounds what all streams on file may hold together. Default 10GiB. Keep it under
+	// 80 % of a volume that nothing else fills: a full one stops storing until a restart.
+	MaxFileStore Bytes `yaml:"max_file_store"`
+
+	// MaxPayload is the largest message, headers included. Default 8MiB, at most 64MiB, though
+	// above 8MiB one slow client delays the others noticeably.
+	MaxPayload Bytes `yaml:"max_payload"`
+	// MaxPending is what the broker queues for one client before it cuts that client off, so it
+	// bounds both memory and how old a picture can get here. Default 16MiB; at least MaxPayload.
+	MaxPending Bytes `yaml:"max_pending"`
+	// WriteDeadline is how long one write to a client may take before the client is cut off.
+	// Default 5s.
+	WriteDeadline time.Duration `yaml:"write_deadline"`
+}
+
+// OrDefaults returns c with every zero field replaced by its default.
+func (c Config) OrDefaults() Config {
+	if c.Listen == "" {
+		c.Listen = DefaultListen
+	}
+	for _, size := range []struct {
+		field    *Bytes
+		standard Bytes
+	}{
+		{&c.MaxMemoryStore, DefaultMaxMemoryStore},
+		{&c.MaxFileStore, DefaultMaxFileStore},
+		{&c.MaxPayload, DefaultMaxPayload},
+		{&c.MaxPending, DefaultMaxPending},
+	} {
+		if *size.field == 0 {
+			*size.field = size.standard
+		}
+	}
+	if c.WriteDeadline == 0 {
+		c.WriteDeadline = DefaultWriteDeadline
+	}
+	return c
+}
+
+// Validate checks c with its defaults filled in and returns everything that is wrong, joined; each
+// error starts with the field's name in the file.
+func (c Config) Validate() error {
+	c = c.OrDefaults()
+	var errs []error
+	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+
+	host, _, err := splitListen(c.Listen)
+	switch {
+	case err != nil:
+		errs = append(errs, err)
+	case !c.Insecure && !loopback(host):
+		wrong("listen: %w: on %s everybody who reaches this machine could watch every camera; listen on 127.0.0.1 and let others in through a tunnel (ssh -L), use your own NATS server with --server, or accept it with --insecure", ErrInsecure, c.Listen)
+	}
+	const minPayload, maxPayload = 64 * KiB, 64 * MiB // 64 MiB is the server's own ceiling
+	if c.MaxPayload < minPayload || c.MaxPayload > maxPayload {
+		wrong("max_payload: %s is outside %s to %s", c.MaxPayload, minPayload, maxPayload)
+	}
+	if c.MaxPending < c.MaxPayload {
+		wrong("max_pending: %s is less than max_payload, %s: the largest picture could never be delivered", c.MaxPending, c.MaxPayload)
+	}
+	if c.MaxPending > GiB {
+		wrong("max_pending: %s is over %s, for every single slow client", c.MaxPending, GiB)
+	}
+	if c.MaxMemoryStore < 0 {
+		wrong("max_memory_store: %d is negative", c.MaxMemoryStore)
+	}
+	if c.MaxFileStore < 0 {
+		wrong("max_file_store: %d is negative", c.MaxFileStore)
+	}
+	if c.WriteDeadline < 100*time.Millisecond || c.WriteDeadline > time.Minute {
+		wrong("write_deadline: %s is outside 100ms to 1m", c.WriteDeadline)
+	}
+	if c.NoJetStream && c.Store != "" {
+		wrong("store: %s stores nothing while no_jetstream is set: remove one of them", c.Store)
+	}
+	return errors.Join(errs...)
+}
+
+func splitListen(listen string) (host string, port int, err error) {
+	host, text, err := net.SplitHostPort(listen)
+	if err == nil {
+		port, err = strconv.Atoi(text)
+	}
+	if err != nil || port < -1 || port > 65535 {
+		return "", 0, fmt.Errorf("listen: %q is not HOST:PORT, such as %s", listen, DefaultListen)
+	}
+	return host, port, nil
+}
+
+// loopback says whether only this machine reaches host. A name is not looked up: what it means can
+// change after the check.
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Unmap().IsLoopback()
+}
