@@ -204,3 +204,23 @@ func pixels(value string) (int, error) {
 	}
 	return n, nil
 }
+
+// Remote says whether the camera is reached over a network, where opening it again and again
+// costs somebody else.
+func (s Spec) Remote() bool {
+	switch s.Kind {
+	case KindHTTP, KindHTTPS, KindRTSP, KindRTSPS, KindOpenCV:
+		return true
+	}
+	return false
+}
+
+// Still says whether the source may rightly show the same picture for long: a picture that is
+// polled, or files.
+func (s Spec) Still() bool {
+	switch s.Kind {
+	case KindHTTP, KindHTTPS, KindImages, KindFile:
+		return true
+	}
+	return false
+}
