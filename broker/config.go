@@ -48,11 +48,11 @@ type Config struct {
 	// MaxPayload is the largest message, headers included. Default 8MiB, at most 64MiB, though
 	// above 8MiB one slow client delays the others noticeably.
 	MaxPayload Bytes `yaml:"max_payload"`
-	// MaxPending is what the broker queues for one client before it cuts that client off, so it
-	// bounds both memory and how old a picture can get here. Default 16MiB; at least MaxPayload.
+	// MaxPending is what the broker queues for one client: it bounds both memory and how old a
+	// picture can get here. At three quarters of it pictures skip that client, at all of it the
+	// client is cut off. Default 16MiB; at least MaxPayload.
 	MaxPending Bytes `yaml:"max_pending"`
-	// WriteDeadline is how long one write to a client may take before the client is cut off.
-	// Default 5s.
+	// WriteDeadline is how long a client may take no data before it is cut off. Default 5s.
 	WriteDeadline time.Duration `yaml:"write_deadline"`
 }
 

@@ -120,8 +120,8 @@ func options(config Config) (*server.Options, error) {
 	return &server.Options{
 		Host: host, Port: port,
 		NoSigs: true, // signals are the program's
-		// A slow viewer must not slow the publisher's connection down, not for a moment: what it
-		// cannot take in time is its own loss.
+		// A slow viewer must not slow the publisher's connection down, not for a moment. The server
+		// then skips a client whose queue is three quarters full instead of making its publishers wait.
 		NoFastProducerStall: true,
 		MaxPayload:          int32(config.MaxPayload),
 		MaxPending:          int64(config.MaxPending),
