@@ -98,3 +98,15 @@ func (r *Reader[T]) Next(ctx context.Context) (v T, skipped uint64, err error) {
 		}
 	}
 }
+
+// Ready returns a channel that is closed as soon as Next would not wait: for a select that waits
+// for other things too. It is good for one Next; ask again after it.
+func (r *Reader[T]) Ready() <-chan struct{} {
+	c := r.latest.current()
+	if c.n > r.seen || c.err != nil {
+		now := make(chan struct{})
+		close(now)
+		return now
+	}
+	return c.more
+}
