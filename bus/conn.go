@@ -60,7 +60,7 @@ type Conn struct {
 
 	mu     sync.Mutex
 	frames *framesConn // publishes frames; nil until the first Publisher
-	link   *link      // receives frames; nil until the first Live
+	link   *link       // receives frames; nil until the first Live
 	closed bool
 }
 

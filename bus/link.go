@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -236,7 +237,7 @@ func (k *link) fetchOne(ctx context.Context, nc *nats.Conn, leg *leg, turn chan 
 	ctx, cancel := context.WithTimeout(ctx, fetchLimit)
 	defer cancel()
 	if !leg.direct && behind {
-		return awaitOne(ctx, nc, leg)
+		return k.awaitOne(ctx, nc, leg, roundTrip)
 	}
 	select {
 	case turn <- struct{}{}:
@@ -262,8 +263,11 @@ func (k *link) fetchOne(ctx context.Context, nc *nats.Conn, leg *leg, turn chan 
 }
 
 // awaitOne is the fetch for servers without JetStream: a subscription that the server ends after
-// one message, so that nothing can queue behind it.
-func awaitOne(ctx context.Context, nc *nats.Conn, leg *leg) time.Duration {
+// one message, so that nothing can queue behind it. What the link carries shows less well, because
+// the wait for the next frame is part of the time; so it begins at a random moment between two
+// frames, and the best of several counts.
+func (k *link) awaitOne(ctx context.Context, nc *nats.Conn, leg *leg, roundTrip time.Duration) time.Duration {
+	asked := time.Now()
 	sub, err := nc.SubscribeSync(leg.live.id.FrameSubject())
 	if err != nil {
 		return mostWait
@@ -272,10 +276,19 @@ func awaitOne(ctx context.Context, nc *nats.Conn, leg *leg) time.Duration {
 	if err := sub.AutoUnsubscribe(1); err != nil {
 		return mostWait
 	}
-	if m, err := sub.NextMsgWithContext(ctx); err == nil {
-		leg.live.receive(m.Subject, m.Header, m.Data)
+	m, err := sub.NextMsgWithContext(ctx)
+	if err != nil {
+		return 0
 	}
-	return 0
+	f, isNew := leg.live.receive(m.Subject, m.Header, m.Data)
+	if !isNew {
+		return 0
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.roomy.observe(len(f.Data), time.Since(asked), roundTrip)
+	leg.pace.fetched(f.Epoch, f.Seq, f.Captured, len(f.Data))
+	return rand.N(leg.pace.orAssumed())
 }
 
 // fits says whether the link can carry all cameras. Of those without a picture nothing is known;
