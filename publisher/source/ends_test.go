@@ -1,4 +1,4 @@
-package source_test
+package source
 
 import (
 	"context"
@@ -7,15 +7,13 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
-
-	"github.com/lensbus/lensbus/publisher/source"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // testEnds checks the ways to end a source whose second picture does not come: ctx, Close while
 // Next waits, Close twice, Next after Close.
-func testEnds(t *testing.T, open func() source.Source) {
+func testEnds(t *testing.T, open func() Source) {
 	t.Helper()
 	src := open()
 	if _, err := src.Next(t.Context()); err != nil {
@@ -43,7 +41,7 @@ func testEnds(t *testing.T, open func() source.Source) {
 	if err := src.Close(); err != nil {
 		t.Errorf("Close: %v", err)
 	}
-	if err := <-result; !errors.Is(err, source.ErrClosed) {
+	if err := <-result; !errors.Is(err, ErrClosed) {
 		t.Errorf("Next while closing: %v", err)
 	}
 	if took := time.Since(begin); took > time.Second {
@@ -52,7 +50,7 @@ func testEnds(t *testing.T, open func() source.Source) {
 	if err := src.Close(); err != nil {
 		t.Errorf("second Close: %v", err)
 	}
-	if _, err := src.Next(t.Context()); !errors.Is(err, source.ErrClosed) {
+	if _, err := src.Next(t.Context()); !errors.Is(err, ErrClosed) {
 		t.Errorf("Next after Close: %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package source_test
+package source
 
 import (
 	"bytes"
@@ -11,12 +11,11 @@ import (
 	"golang.org/x/image/draw"
 
 	"github.com/lensbus/lensbus/frame"
-	"github.com/lensbus/lensbus/publisher/source"
 )
 
-func openTest(t testing.TB, spec source.Spec, env source.Env) source.Source {
+func openTest(t testing.TB, spec Spec, env Env) Source {
 	t.Helper()
-	src, err := source.OpenTest(t.Context(), spec, env)
+	src, err := OpenTest(t.Context(), spec, env)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +37,7 @@ func TestTestNumberReadsAfterCompression(t *testing.T) {
 	for _, size := range []image.Point{{640, 480}, {320, 240}, {208, 160}, {641, 479}, {1000, 100}, {1920, 1080}} {
 		for _, quality := range []int{10, 30, 80, 100} {
 			synctest.Test(t, func(t *testing.T) {
-				src := openTest(t, source.Spec{Kind: source.KindTest, Width: size.X, Height: size.Y}, source.Env{Quality: quality})
+				src := openTest(t, Spec{Kind: KindTest, Width: size.X, Height: size.Y}, Env{Quality: quality})
 				for want := uint32(1); want <= 4; want++ {
 					pic, err := src.Next(t.Context())
 					if err != nil {
@@ -48,7 +47,7 @@ func TestTestNumberReadsAfterCompression(t *testing.T) {
 					if err != nil || info.Width != size.X || info.Height != size.Y || !info.Huffman {
 						t.Fatalf("%v quality %d: %+v, %v", size, quality, info, err)
 					}
-					if n, ok := source.ReadTestNumber(decode(t, pic.Data)); !ok || n != want {
+					if n, ok := ReadTestNumber(decode(t, pic.Data)); !ok || n != want {
 						t.Errorf("%v quality %d: read %d, %v, want %d", size, quality, n, ok, want)
 					}
 				}
@@ -60,7 +59,7 @@ func TestTestNumberReadsAfterCompression(t *testing.T) {
 func TestTestSourceTakesAnySize(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, size := range []image.Point{{16, 16}, {17, 16384}, {16384, 17}, {33, 47}} {
-			src := openTest(t, source.Spec{Width: size.X, Height: size.Y}, source.Env{Camera: "a"})
+			src := openTest(t, Spec{Width: size.X, Height: size.Y}, Env{Camera: "a"})
 			for range 2 {
 				pic, err := src.Next(t.Context())
 				if err != nil {
@@ -71,7 +70,7 @@ func TestTestSourceTakesAnySize(t *testing.T) {
 				}
 			}
 		}
-		if _, err := source.OpenTest(t.Context(), source.Spec{Width: 16384, Height: 16384}, source.Env{}); err == nil {
+		if _, err := OpenTest(t.Context(), Spec{Width: 16384, Height: 16384}, Env{}); err == nil {
 			t.Error("a picture that no frame may be was accepted")
 		}
 	})
@@ -81,14 +80,14 @@ func TestTestSourceTakesAnySize(t *testing.T) {
 func TestTestSourcePace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var skipped uint64
-		env := source.Env{Dropped: func(reason string, n uint64) {
-			if reason != source.DropEncode {
+		env := Env{Dropped: func(reason string, n uint64) {
+			if reason != DropEncode {
 				t.Errorf("dropped for %q", reason)
 			}
 			skipped += n
 		}}
-		src := openTest(t, source.Spec{FPS: 10}, env)
-		next := func() source.Picture {
+		src := openTest(t, Spec{FPS: 10}, env)
+		next := func() Picture {
 			t.Helper()
 			pic, err := src.Next(t.Context())
 			if err != nil {
@@ -119,7 +118,7 @@ func TestTestSourcePace(t *testing.T) {
 func TestTestSourceMovesAndDiffers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pictures := func(camera string) (first, later image.Image) {
-			src := openTest(t, source.Spec{FPS: 1}, source.Env{Camera: camera})
+			src := openTest(t, Spec{FPS: 1}, Env{Camera: camera})
 			a, _ := src.Next(t.Context())
 			b, _ := src.Next(t.Context())
 			return decode(t, a.Data), decode(t, b.Data)
@@ -158,7 +157,7 @@ func difference(a, b image.Image, r image.Rectangle) float64 {
 // A preview, made smaller and compressed again, still tells its number.
 func TestReadTestNumberOfScaledPicture(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		src := openTest(t, source.Spec{Width: 1280, Height: 720}, source.Env{})
+		src := openTest(t, Spec{Width: 1280, Height: 720}, Env{})
 		pic, err := src.Next(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -171,7 +170,7 @@ func TestReadTestNumberOfScaledPicture(t *testing.T) {
 			if err := jpeg.Encode(&again, small, &jpeg.Options{Quality: 60}); err != nil {
 				t.Fatal(err)
 			}
-			if n, ok := source.ReadTestNumber(decode(t, again.Bytes())); !ok || n != 1 {
+			if n, ok := ReadTestNumber(decode(t, again.Bytes())); !ok || n != 1 {
 				t.Errorf("%d pixels wide: read %d, %v, want 1", width, n, ok)
 			}
 		}
@@ -180,19 +179,19 @@ func TestReadTestNumberOfScaledPicture(t *testing.T) {
 
 func TestReadTestNumberNoticesDamage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		src := openTest(t, source.Spec{}, source.Env{})
+		src := openTest(t, Spec{}, Env{})
 		pic, err := src.Next(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		img := decode(t, pic.Data).(*image.YCbCr)
-		if _, ok := source.ReadTestNumber(img.SubImage(image.Rect(0, 0, 640, 240))); ok {
+		if _, ok := ReadTestNumber(img.SubImage(image.Rect(0, 0, 640, 240))); ok {
 			t.Error("half a picture reads")
 		}
-		if _, ok := source.ReadTestNumber(image.NewGray(image.Rect(0, 0, 640, 480))); ok {
+		if _, ok := ReadTestNumber(image.NewGray(image.Rect(0, 0, 640, 480))); ok {
 			t.Error("a black picture reads")
 		}
-		if _, ok := source.ReadTestNumber(image.NewGray(image.Rect(0, 0, 3, 3))); ok {
+		if _, ok := ReadTestNumber(image.NewGray(image.Rect(0, 0, 3, 3))); ok {
 			t.Error("a tiny picture reads")
 		}
 		// Each cell in turn: inverted, and grey.
@@ -209,7 +208,7 @@ func TestReadTestNumberNoticesDamage(t *testing.T) {
 						}
 					}
 				}
-				if n, ok := source.ReadTestNumber(&damaged); ok {
+				if n, ok := ReadTestNumber(&damaged); ok {
 					t.Errorf("cell %d damaged (grey %v), and it reads %d", cell, grey, n)
 				}
 			}
@@ -218,5 +217,5 @@ func TestReadTestNumberNoticesDamage(t *testing.T) {
 }
 
 func TestTestSourceEnds(t *testing.T) {
-	testEnds(t, func() source.Source { return openTest(t, source.Spec{FPS: 0.001}, source.Env{}) })
+	testEnds(t, func() Source { return openTest(t, Spec{FPS: 0.001}, Env{}) })
 }
