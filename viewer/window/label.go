@@ -1,0 +1,101 @@
+package window
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/viewer"
+)
+
+// facts are what a tile says about its camera.
+type facts struct {
+	fps     float64
+	age     time.Duration // of the picture that is shown
+	missed  uint64        // frames that were sent and did not arrive
+	damaged uint64        // frames that arrived and could not be decoded
+	slow    bool          // the link is slower than the stream
+}
+
+// label is the line over a live picture, the more important first: what does not fit is left out
+// from the end.
+func (f facts) label() []words {
+	line := []words{
+		{text: fpsText(f.fps), ink: inkPlain},
+		{text: ageText(f.age), ink: inkPlain},
+	}
+	if f.slow {
+		line = append(line, words{text: "slow link: newest only", ink: inkWarning})
+	}
+	if f.missed > 0 {
+		line = append(line, words{text: fmt.Sprintf("%d missed", f.missed), ink: inkWarning})
+	}
+	if f.damaged > 0 {
+		line = append(line, words{text: fmt.Sprintf("%d damaged", f.damaged), ink: inkWarning})
+	}
+	return line
+}
+
+func fpsText(fps float64) string {
+	if fps < 9.95 {
+		return fmt.Sprintf("%.1f fps", fps)
+	}
+	return fmt.Sprintf("%.0f fps", fps)
+}
+
+// ageText is as exact as a person can use it.
+func ageText(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", max(d, 0).Milliseconds())
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1f s", d.Truncate(100*time.Millisecond).Seconds())
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
+}
+
+// why says in one line why no pictures come, as far as this end can know. camera is nil where no
+// status of it has come.
+func why(connected bool, camera *viewer.Camera) string {
+	switch {
+	case !connected:
+		return "no connection to the server"
+	case camera == nil:
+		return "nobody publishes it"
+	case camera.Silent:
+		return "its publisher is silent"
+	case camera.State == frame.StateLive:
+		return "its publisher sends, but nothing arrives here"
+	case camera.Reason != "":
+		return clean(string(camera.State)) + ": " + clean(camera.Reason)
+	}
+	return clean(string(camera.State))
+}
+
+// mostReason bounds what a publisher can write into the window, in characters.
+const mostReason = 200
+
+// clean makes text of strangers fit for one line.
+func clean(s string) string {
+	var b strings.Builder
+	n := 0
+	for _, r := range s {
+		if n++; n > mostReason {
+			b.WriteRune('…')
+			break
+		}
+		if !unicode.IsPrint(r) {
+			r = ' '
+		}
+		b.WriteRune(r)
+	}
+	return strings.Join(strings.Fields(b.String()), " ")
+}
