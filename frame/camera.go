@@ -11,7 +11,7 @@ var ErrCameraID = errors.New("bad camera id")
 // CameraID names one camera: 1 to 32 characters, lower-case letters, digits, '_' and '-',
 // starting with a letter or digit (^[a-z0-9][a-z0-9_-]{0,31}$).
 //
-// An id becomes a subject token, an URL segment and a folder name, so it is checked with
+// An id becomes a subject token, a URL segment and a folder name, so it is checked with
 // [ParseCameraID] wherever one comes in, a received subject included. A CameraID that did not
 // come from ParseCameraID is not to be trusted.
 type CameraID string
@@ -30,6 +30,8 @@ func ParseCameraID(s string) (CameraID, error) {
 	return CameraID(s), nil
 }
 
+// validCameraID is the rule for ids, and for every other name that lensbus makes labels, folders
+// or subject tokens of.
 func validCameraID(s string) bool {
 	if len(s) == 0 || len(s) > maxCameraID {
 		return false

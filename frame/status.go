@@ -3,7 +3,9 @@ package frame
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // State is where a camera is in its life. A camera goes opening → live → frozen or lost → opening,
@@ -55,10 +57,13 @@ type Status struct {
 // StatusInterval is how often a camera's status is published when nothing changes.
 const StatusInterval = 2 * time.Second
 
+// maxStatusBytes is far more than a status needs, and little enough to read many of.
 const maxStatusBytes = 64 << 10
 
-// DecodeStatus reads a received status. Its camera is the subject's; a document that says another
-// is an error, as is one over 64 KiB.
+// DecodeStatus reads a received status. Its camera is the subject's. An error, and normal on an
+// open bus, is a document over 64 KiB, one of another camera, of an unknown state, or with values
+// that no camera can have. Texts come back as one printable line each, fit for a terminal and a
+// log; fields that this version does not know are left out.
 func DecodeStatus(subject string, data []byte) (Status, error) {
 	id, kind, err := ParseSubject(subject)
 	if err != nil {
@@ -72,10 +77,59 @@ func DecodeStatus(subject string, data []byte) (Status, error) {
 	}
 	var s Status
 	if err := json.Unmarshal(data, &s); err != nil {
-		return Status{}, fmt.Errorf("status of camera %s: %w", id, err)
+		// The error may quote any length of the document, so it is shortened rather than wrapped.
+		return Status{}, fmt.Errorf("status of camera %s: not its JSON: %.200s", id, oneLine(err.Error()))
 	}
 	if s.ID != id {
-		return Status{}, fmt.Errorf("status on the subject of camera %s is of %s", id, s.ID)
+		return Status{}, fmt.Errorf("status on the subject of camera %s is of camera %q", id, s.ID)
 	}
+	if err := s.check(); err != nil {
+		return Status{}, fmt.Errorf("status of camera %s: %w", id, err)
+	}
+	s.clean()
 	return s, nil
+}
+
+// check finds what no publisher of lensbus says.
+func (s *Status) check() error {
+	switch s.State {
+	case StateOpening, StateLive, StateFrozen, StateLost, StateEnded:
+	default:
+		return fmt.Errorf("unknown state %.40q", s.State)
+	}
+	if s.Epoch != "" && !validEpoch(s.Epoch) {
+		return fmt.Errorf("bad epoch %.40q", s.Epoch)
+	}
+	if s.Width < 0 || s.Width > maxSide || s.Height < 0 || s.Height > maxSide {
+		return fmt.Errorf("picture of %dx%d pixels", s.Width, s.Height)
+	}
+	if s.FPS < 0 || s.FPSAsked < 0 || s.BitRate < 0 {
+		return fmt.Errorf("negative rate: %g fps, %g asked, %g bit/s", s.FPS, s.FPSAsked, s.BitRate)
+	}
+	for reason := range s.Dropped {
+		if !validCameraID(reason) {
+			return fmt.Errorf("bad reason for a dropped frame: %.40q", reason)
+		}
+	}
+	return nil
+}
+
+func (s *Status) clean() {
+	for _, text := range []*string{&s.Reason, &s.Host, &s.Kind, &s.Source, &s.Format, &s.Stream} {
+		*text = oneLine(*text)
+	}
+	for i, text := range s.Warnings {
+		s.Warnings[i] = oneLine(text)
+	}
+}
+
+// oneLine puts a space in the place of everything that does not print: line ends, the control
+// characters that drive a terminal, and those that turn the direction of writing round.
+func oneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, text)
 }

@@ -35,7 +35,8 @@ func (id CameraID) PreviewSubject() string { return "cam." + string(id) + ".prev
 // StatusSubject is cam.<id>.status.
 func (id CameraID) StatusSubject() string { return "cam." + string(id) + ".status" }
 
-// ControlSubject is cam.<id>.control.<verb>.
+// ControlSubject is cam.<id>.control.<verb>. The verb is put in as it is: get, set, snapshot, watch,
+// or another word that a camera id could be.
 func (id CameraID) ControlSubject(verb string) string {
 	return "cam." + string(id) + ".control." + verb
 }
@@ -62,7 +63,7 @@ func ParseSubject(subject string) (CameraID, Kind, error) {
 	case KindFrame, KindPreview, KindStatus:
 		return id, Kind(kind), nil
 	}
-	if verb, ok := strings.CutPrefix(kind, string(KindControl)+"."); ok && verb != "" && !strings.ContainsAny(verb, ".*> ") {
+	if verb, ok := strings.CutPrefix(kind, string(KindControl)+"."); ok && validCameraID(verb) {
 		return id, KindControl, nil
 	}
 	return "", "", fmt.Errorf("%w: %.80q", ErrSubject, subject)
