@@ -80,8 +80,11 @@ func (s Spec) secrets() []string {
 // net/http's errors quote the URL they were given, whole or in parts.
 func (s Spec) Scrub(text string) string {
 	shown := s.Redacted()
+	if !s.Kind.isURL() { // there the kind is part of the address
+		shown = strings.TrimPrefix(shown, string(s.Kind)+":")
+	}
 	if s.Address != "" {
-		text = strings.ReplaceAll(text, s.Address, strings.TrimPrefix(shown, string(s.Kind)+":"))
+		text = strings.ReplaceAll(text, s.Address, shown)
 	}
 	for _, secret := range s.secrets() {
 		if strings.Contains(secret, "%") { // %2f and %2F are the same
@@ -124,7 +127,7 @@ var (
 	urlQuery = regexp.MustCompile(`(?i)([a-z][a-z0-9+.-]*://[^\s?"']*\?)([^\s"']+)`)
 	// namedSecret is a value with a name like GStreamer's user-pw, RTSP paths' password and
 	// web interfaces' token, in name=value, name: value and quoted.
-	namedSecret = regexp.MustCompile(`(?i)\b([a-z0-9_-]*(?:user-?id|user-?pw|passw(?:or)?d|pass|pwd|token|secret|credential|api[-_]?key|authorization)[a-z0-9_-]*\s*[=:]\s*)("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\S+)`)
+	namedSecret = regexp.MustCompile(`(?i)\b([a-z0-9_-]*(?:user[-_]?id|user[-_]?pw|passw(?:or)?d|pass|pwd|token|secret|credential|api[-_]?key|authorization)[a-z0-9_-]*\s*[=:]\s*)("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\S+)`)
 )
 
 // redactText replaces everything in text that looks like a credential, whosoever it is.

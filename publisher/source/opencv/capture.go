@@ -58,8 +58,6 @@ type capture struct {
 	info source.Info
 }
 
-var errClosed = errors.New("the source is closed")
-
 // closeWait bounds how long Close waits for a native call to return.
 const closeWait = time.Second
 
@@ -127,7 +125,7 @@ func (c *capture) read(dev *device) error {
 		if !dev.native.Read(mat) {
 			select {
 			case <-c.stop:
-				return errClosed
+				return source.ErrClosed
 			default:
 			}
 			if first {
@@ -155,7 +153,7 @@ func (c *capture) read(dev *device) error {
 		}
 		select {
 		case <-c.stop:
-			return errClosed
+			return source.ErrClosed
 		default:
 		}
 		if !c.prepare(&r, dev.info.Untouched) {
@@ -169,7 +167,7 @@ func (c *capture) read(dev *device) error {
 		}
 		c.note(&r, warning)
 		if mat = c.hand(r); mat == nil {
-			return errClosed
+			return source.ErrClosed
 		}
 	}
 }
@@ -277,7 +275,7 @@ func (c *capture) Next(ctx context.Context) (source.Picture, error) {
 	c.encoding.Lock()
 	defer c.encoding.Unlock()
 	if c.released {
-		return source.Picture{}, errClosed
+		return source.Picture{}, source.ErrClosed
 	}
 	data, err := encodeJPEG(*r.mat, c.env.Quality)
 	c.free <- r.mat // there is room for all three
@@ -296,7 +294,7 @@ func (c *capture) Info() source.Info {
 
 func (c *capture) end() {
 	c.stopOnce.Do(func() { close(c.stop) })
-	c.slot.Close(errClosed)
+	c.slot.Close(source.ErrClosed)
 }
 
 // Close implements [source.Source]. A native call that does not return within a second keeps the

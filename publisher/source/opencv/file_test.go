@@ -166,8 +166,8 @@ func TestCloseUnblocksNext(t *testing.T) {
 	}
 	select {
 	case err := <-ended:
-		if errors.Is(err, io.EOF) {
-			t.Errorf("Next: %v, want an error that is not the end", err)
+		if !errors.Is(err, source.ErrClosed) {
+			t.Errorf("Next: %v, want ErrClosed", err)
 		}
 	case <-time.After(5 * time.Second):
 		t.Fatal("Next still waits 5 s after Close")

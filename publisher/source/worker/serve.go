@@ -1,0 +1,144 @@
+package worker
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"reflect"
+	"time"
+
+	"github.com/lensbus/lensbus/publisher/source"
+)
+
+// endWait bounds how long a child that is to end waits for its source to let go.
+const endWait = time.Second
+
+// Serve is the main function of a capture process: it reads from stdin what is asked for, opens it
+// with what open returns for it, and sends pictures to stdout until the source ends, ctx is done or
+// stdin ends, which means that the parent is gone. It returns within about a second of that even if the
+// source hangs, so its caller must then exit, not wait.
+//
+// What goes wrong with the source is told to the parent and is not an error of Serve; only what
+// could not be told is. Interrupts (SIGINT) are ignored from here on: a terminal's Ctrl+C goes to
+// parent and child alike, and it is the parent that ends the child. Standard output is the
+// messages' alone: where stdout is the process's own, whatever else writes to it comes out on
+// standard error.
+func Serve(ctx context.Context, stdin io.Reader, stdout io.Writer, open func(source.Spec) (source.Opener, error)) error {
+	signal.Ignore(os.Interrupt)
+	out, err := claim(stdout)
+	if err != nil {
+		return fmt.Errorf("capture process: take over standard output: %w", err)
+	}
+	in := bufio.NewReader(io.LimitReader(stdin, maxRequest))
+	line, err := in.ReadBytes('\n')
+	if err != nil {
+		return fmt.Errorf("capture process: read what to capture from standard input (this is not for people to run): %w", err)
+	}
+	var req request
+	if err := json.Unmarshal(line, &req); err != nil {
+		return errors.New("capture process: standard input is not a request (this is not for people to run)") // err may quote it
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() { // ends with the process, or when stdin does
+		_, _ = io.Copy(io.Discard, stdin)
+		cancel()
+	}()
+
+	done := make(chan error, 1)
+	go func() { done <- newChild(out).run(ctx, req, open) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	timer := time.NewTimer(endWait)
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-timer.C:
+		return errors.New("capture process: the source does not let go")
+	}
+}
+
+// child is one source and its way to the parent.
+type child struct {
+	out     *output
+	dropped *tally
+}
+
+func newChild(out io.Writer) *child {
+	o := &output{to: out}
+	return &child{out: o, dropped: &tally{out: o, counts: map[string]uint64{}}}
+}
+
+func (c *child) run(ctx context.Context, req request, open func(source.Spec) (source.Opener, error)) error {
+	err := c.capture(ctx, req, open)
+	var lost *lostError
+	switch {
+	case errors.As(err, &lost):
+		return err
+	case ctx.Err() != nil:
+		return nil // the parent wants no more
+	}
+	_ = c.dropped.flush() // the message that follows fails likewise
+	end := ending{EOF: errors.Is(err, io.EOF)}
+	if !end.EOF {
+		end.Error = err.Error()
+	}
+	return c.out.json(msgEnd, end)
+}
+
+func (c *child) capture(ctx context.Context, req request, open func(source.Spec) (source.Opener, error)) (err error) {
+	spec := source.Spec(req.Spec)
+	opener, err := open(spec)
+	if err != nil {
+		return err
+	}
+	env := source.Env{
+		Camera:      req.Camera,
+		Log:         slog.New(slog.NewJSONHandler(logWriter{c.out}, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Dropped:     c.dropped.add,
+		OpenTimeout: req.OpenTimeout, ReadTimeout: req.ReadTimeout, Quality: req.Quality, MaxBytes: req.MaxBytes,
+	}
+	src, err := opener(ctx, spec, env)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = src.Close() }() // the process ends next, which closes everything
+
+	info := src.Info()
+	if err := c.out.json(msgInfo, info); err != nil {
+		return err
+	}
+	for ctx.Err() == nil { // a source that always has a picture may not look
+		picture, err := src.Next(ctx)
+		if err != nil {
+			return err
+		}
+		if len(picture.Data) > req.MaxBytes {
+			c.dropped.add(source.DropTooLarge, 1)
+			continue
+		}
+		if now := src.Info(); !reflect.DeepEqual(now, info) {
+			info = now
+			if err := c.out.json(msgInfo, info); err != nil {
+				return err
+			}
+		}
+		if err := c.dropped.flush(); err != nil {
+			return err
+		}
+		if err := c.out.picture(picture); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
