@@ -88,12 +88,39 @@ func (s Spec) Scrub(text string) string {
 	}
 	for _, secret := range s.secrets() {
 		if strings.Contains(secret, "%") { // %2f and %2F are the same
-			text = regexp.MustCompile(`(?i)`+regexp.QuoteMeta(secret)).ReplaceAllLiteralString(text, "…")
+			text = replaceFold(text, secret, "…")
 			continue
 		}
 		text = strings.ReplaceAll(text, secret, "…")
 	}
 	return redactText(text)
+}
+
+// replaceFold replaces old in text where it stands in upper or lower case letters of ASCII.
+func replaceFold(text, old, with string) string {
+	lower, find := asciiLower(text), asciiLower(old)
+	var b strings.Builder
+	done := 0
+	for {
+		i := strings.Index(lower[done:], find)
+		if i < 0 {
+			b.WriteString(text[done:])
+			return b.String()
+		}
+		b.WriteString(text[done:done+i] + with)
+		done += i + len(find)
+	}
+}
+
+// asciiLower keeps every byte's position, which strings.ToLower does not.
+func asciiLower(s string) string {
+	lower := []byte(s)
+	for i, c := range lower {
+		if c >= 'A' && c <= 'Z' {
+			lower[i] = c + 'a' - 'A'
+		}
+	}
+	return string(lower)
 }
 
 // ScrubError is err with its text scrubbed; errors.Is and As see through it. What As finds is
