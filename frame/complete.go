@@ -1,5 +1,7 @@
 package frame
 
+import "encoding/binary"
+
 // CompleteJPEG makes of what a camera delivered a JPEG that every decoder reads: padding after EOI
 // is cut off (USB cameras fill their buffers up with 0 or 0xFF), and where there are no Huffman
 // tables (Motion JPEG cameras leave the standard ones out) those of ITU-T T.81 annex K.3 are put in
@@ -33,6 +35,12 @@ func CompleteJPEG(data []byte, limits Limits) ([]byte, JPEGInfo, error) {
 // the picture's own.
 func trimPadding(data []byte) []byte {
 	n := len(data)
+	for n > 8 { // buffers may be megabytes larger than the picture
+		if word := binary.NativeEndian.Uint64(data[n-8 : n]); word != 0 && word != ^uint64(0) {
+			break
+		}
+		n -= 8
+	}
 	for n > 2 && (data[n-1] == 0 || data[n-1] == 0xFF) {
 		n--
 	}

@@ -77,8 +77,8 @@ const maxSide = math.MaxUint16
 // It checks nothing. [Decode] takes what it returns where f has an Epoch of [NewEpoch], a Seq from
 // 1, a Captured after 1970 and the Width and Height of Data (see [CompleteJPEG]).
 func (f *Frame) Header(stored bool) map[string][]string {
-	// All numbers stand in one string, and all values in one array: 4 allocations a frame instead
-	// of 13. The order makes epoch-seq, one after the other, the deduplication id.
+	// All numbers stand in one string and all values in one array, so that a frame costs 4
+	// allocations. In that string epoch, '-' and seq, one after the other, are the deduplication id.
 	var room [192]byte
 	text := append(room[:0], f.Epoch...)
 	text = append(text, '-')
