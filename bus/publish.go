@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/nats-io/nats.go"
 
@@ -22,7 +23,31 @@ type Publisher struct {
 // framesConn is the connection that all publishers of a Conn share.
 type framesConn struct {
 	*nats.Conn
-	*abortable
+	abortable
+	// limit is the server's max_payload; 0 while there is no connection. It is kept here because
+	// asking the nats.Conn would wait for the write that is under way.
+	limit atomic.Int64
+}
+
+// watch keeps limit, and calls those who were to be told before.
+func (c *framesConn) watch(o *nats.Options) error {
+	connected := func(before nats.ConnHandler) nats.ConnHandler {
+		return func(nc *nats.Conn) {
+			c.limit.Store(nc.MaxPayload())
+			if before != nil {
+				before(nc)
+			}
+		}
+	}
+	o.ConnectedCB, o.ReconnectedCB = connected(o.ConnectedCB), connected(o.ReconnectedCB)
+	before := o.DisconnectedErrCB
+	o.DisconnectedErrCB = func(nc *nats.Conn, err error) {
+		c.limit.Store(0)
+		if before != nil {
+			before(nc, err)
+		}
+	}
+	return nil
 }
 
 // Publisher returns what publishes the camera's frames. All of a Conn's publishers share one
@@ -36,25 +61,26 @@ func (c *Conn) Publisher(id frame.CameraID) (*Publisher, error) {
 	if c.frames == nil {
 		// A frame leaves in one write where the client's buffer holds it whole; with the default
 		// of 32 KB its last two bytes wait for a second one.
-		wire := new(abortable)
-		nc, err := c.dial("frames", nats.WriteBufferSize(2<<20), wire.option)
+		frames := new(framesConn)
+		nc, err := c.dial("frames", nats.WriteBufferSize(2<<20), frames.option, frames.watch)
 		if err != nil {
 			return nil, fmt.Errorf("connect to NATS: %w", err)
 		}
-		c.frames = &framesConn{nc, wire}
+		frames.Conn = nc
+		c.frames = frames
 	}
 	return &Publisher{nc: c.frames, subject: id.FrameSubject()}, nil
 }
 
-// MaxBytes is how large a frame's data may be on this server now; 0 while it is not known.
-func (p *Publisher) MaxBytes() int { return int(max(0, p.nc.MaxPayload()-headerRoom)) }
+// MaxBytes is how large a frame's data may be on this server now; 0 while there is no connection.
+func (p *Publisher) MaxBytes() int { return int(max(0, p.nc.limit.Load()-headerRoom)) }
 
 // Publish sends f, whose headers must be true (see frame.Frame), and does not wait for anybody to
 // receive it. It may wait for the network for as long as a frame takes to leave: at most 10 s when
 // the server has stopped reading, and half a second longer than ctx. The errors to expect are
 // [ErrDisconnected] and [ErrTooLarge]; the frame is then not sent, and is not kept for later.
 func (p *Publisher) Publish(ctx context.Context, f *frame.Frame) error {
-	if !p.nc.IsConnected() {
+	if p.nc.limit.Load() == 0 {
 		return ErrDisconnected
 	}
 	defer p.nc.abortAfter(ctx)()

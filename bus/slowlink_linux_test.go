@@ -131,6 +131,21 @@ func slowLinkStaysCurrent(t *testing.T, config broker.Config) {
 	}
 	eventually(t, func() bool { return beside.Stats().Received > fps })
 	before := beside.Stats()
+	// What the machine itself holds up, it holds up for the viewer beside too.
+	var besideWorst atomic.Int64
+	watching, stop := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			f, err := beside.Next(watching)
+			if err != nil {
+				return
+			}
+			besideWorst.Store(max(besideWorst.Load(), int64(time.Since(f.Captured))))
+		}
+	})
+	defer wg.Wait()
+	defer stop()
 
 	slow, err := connect(t, bus.Options{Server: link.url()}).Live("front")
 	if err != nil {
@@ -152,8 +167,9 @@ func slowLinkStaysCurrent(t *testing.T, config broker.Config) {
 			lateWorst = max(lateWorst, age)
 		}
 	}
-	t.Logf("%d frames over the slow link, worst age %v, after 6 s %v", n, worst.Round(time.Millisecond), lateWorst.Round(time.Millisecond))
-	if worst > bound {
+	noise := time.Duration(besideWorst.Load())
+	t.Logf("%d frames over the slow link, worst age %v, after 6 s %v; beside it %v", n, worst.Round(time.Millisecond), lateWorst.Round(time.Millisecond), noise.Round(time.Millisecond))
+	if worst > bound+2*noise {
 		t.Errorf("a picture was %v old when it came", worst)
 	}
 	if n < 12 {

@@ -1,0 +1,203 @@
+package publisher
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/lensbus/lensbus/bus"
+	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/publisher/source"
+)
+
+// camera is one camera's life, from Run to its end.
+type camera struct {
+	id     frame.CameraID
+	cfg    CameraConfig
+	spec   source.Spec
+	open   source.Opener
+	bus    *bus.Conn
+	sender *sender
+	state  *state
+	log    *slog.Logger
+}
+
+func newCamera(id frame.CameraID, cfg CameraConfig, deps Deps, host string) (*camera, error) {
+	spec, err := source.Parse(cfg.Source)
+	if err != nil {
+		return nil, fmt.Errorf("camera %s: %w", id, err)
+	}
+	out, err := deps.Bus.Publisher(id)
+	if err != nil {
+		return nil, fmt.Errorf("camera %s: %w", id, err)
+	}
+	log := deps.Log.With("camera", id)
+	state := newState(frame.Status{
+		ID: id, Epoch: frame.NewEpoch(), Host: host,
+		Kind: string(spec.Kind), Source: spec.Redacted(), FPSAsked: spec.FPS,
+		Stream: string(bus.StorageNone),
+	})
+	return &camera{
+		id: id, cfg: cfg, spec: spec, bus: deps.Bus, state: state, log: log,
+		open:   opener(spec.Kind, cfg.Isolate == nil || *cfg.Isolate, deps.Worker),
+		sender: newSender(id, out, state, log),
+	}, nil
+}
+
+// run is the camera's life. It ends with ctx or with a source that has an end, and returns nil.
+func (c *camera) run(ctx context.Context) error {
+	pictures := source.NewSlot[source.Picture]()
+	beside, stop := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { c.keepStream(beside) })
+	running.Go(func() { c.announce(beside) })
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		c.sender.run(ctx, pictures)
+	}()
+
+	c.capture(ctx, pictures)
+
+	pictures.Close(io.EOF) // the last picture is still sent
+	<-sent
+	stop()
+	running.Wait()
+	c.state.set(frame.StateEnded, "")
+	if err := c.bus.PublishStatus(c.state.status()); err != nil && !errors.Is(err, bus.ErrDisconnected) {
+		c.log.Warn("last status", "error", err)
+	}
+	return nil
+}
+
+// capture opens the source again and again, and returns when ctx is done or the source has ended.
+func (c *camera) capture(ctx context.Context, pictures *source.Slot[source.Picture]) {
+	pause := backoff{most: 2 * time.Second}
+	if c.spec.Remote() {
+		pause.most = 10 * time.Second
+	}
+	lastSaid := ""
+	for {
+		c.state.set(frame.StateOpening, "")
+		began := time.Now()
+		err := c.captureOnce(ctx, pictures)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case errors.Is(err, io.EOF):
+			c.log.Info("the source has come to its end")
+			return
+		}
+		err = c.spec.ScrubError(err)
+		c.state.set(frame.StateLost, err.Error())
+		if time.Since(began) > pause.most+5*time.Second {
+			pause.reset()
+		}
+		wait := pause.next()
+		if text := err.Error(); text != lastSaid { // say a lasting fault once, not every second
+			c.log.Warn("camera lost, opening it again", "source", c.spec, "error", text, "in", wait.Round(time.Millisecond))
+			lastSaid = text
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// captureOnce opens the source and moves its pictures into the slot until it fails, ends, or ctx
+// is done; the source is closed when it returns. It never waits for what happens to a picture.
+func (c *camera) captureOnce(ctx context.Context, pictures *source.Slot[source.Picture]) (err error) {
+	src, err := c.open(ctx, c.spec, source.Env{
+		Camera: string(c.id), Log: c.log, Dropped: c.state.dropped, Quality: c.cfg.Quality,
+		OpenTimeout: c.cfg.OpenTimeout, ReadTimeout: c.cfg.ReadTimeout,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closeErr := src.Close(); closeErr != nil {
+			c.log.Warn("close the source", "error", c.spec.ScrubError(closeErr))
+		}
+	}()
+	info := src.Info()
+	c.state.opened(info)
+	for _, warning := range info.Warnings {
+		c.log.Warn(warning)
+	}
+	patience := c.patience(info)
+	quiet := time.AfterFunc(patience, func() {
+		c.state.set(frame.StateFrozen, fmt.Sprintf("no new picture for %v", patience))
+	})
+	defer quiet.Stop()
+	still := sameness{since: time.Now()}
+	for first := true; ; first = false {
+		picture, err := src.Next(ctx)
+		if err != nil {
+			return err
+		}
+		quiet.Reset(patience)
+		if first {
+			info := src.Info()
+			c.state.opened(info)
+			c.log.Info("live", "source", c.spec, "width", info.Width, "height", info.Height, "fps", info.FPS, "format", info.Format, "untouched", info.Untouched)
+		}
+		if same := still.observe(picture.Data, time.Now()); same > patience && !c.spec.Still() {
+			c.state.set(frame.StateFrozen, fmt.Sprintf("the same picture for %v", same.Truncate(time.Second)))
+		} else {
+			c.state.set(frame.StateLive, "")
+		}
+		if _, dropped := pictures.Put(picture); dropped {
+			c.state.dropped(source.DropNetwork, 1)
+		}
+	}
+}
+
+// patience is how long the source may be without a new picture: freeze_after, but three frames of
+// a slow camera.
+func (c *camera) patience(info source.Info) time.Duration {
+	fps := c.spec.FPS
+	if fps == 0 {
+		fps = info.FPS
+	}
+	if fps <= 0 {
+		return c.cfg.FreezeAfter
+	}
+	return max(c.cfg.FreezeAfter, time.Duration(3/fps*float64(time.Second)))
+}
+
+// sameness notices a camera that sends one picture for ever. Two pictures of a real sensor are
+// never equal to the byte, and comparing two that differ ends after a few hundred of them.
+type sameness struct {
+	data  []byte
+	since time.Time
+}
+
+// observe returns for how long the picture has been the same.
+func (s *sameness) observe(data []byte, now time.Time) time.Duration {
+	if s.data == nil || !bytes.Equal(s.data, data) {
+		s.since = now
+	}
+	s.data = data
+	return now.Sub(s.since)
+}
+
+// backoff is the pause between two openings: it doubles up to most, and is random so that cameras
+// that failed together do not come back together.
+type backoff struct {
+	most, pause time.Duration
+}
+
+func (b *backoff) next() time.Duration {
+	b.pause = min(max(2*b.pause, 200*time.Millisecond), b.most)
+	return b.pause/2 + rand.N(b.pause/2)
+}
+
+func (b *backoff) reset() { b.pause = 0 }

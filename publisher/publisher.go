@@ -1,0 +1,148 @@
+// Package publisher is a camera's life: it opens the source, publishes its pictures, notices
+// trouble, and opens it again, for ever, each camera apart from the others.
+//
+// Where pictures come from is package source's; how they cross the network is package bus's.
+// Nothing here decodes a picture, but for one that is too large for the broker.
+package publisher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/lensbus/lensbus/bus"
+	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/publisher/source"
+)
+
+// Config is the publisher's part of the configuration file.
+type Config struct {
+	// Cameras by id.
+	Cameras map[frame.CameraID]CameraConfig
+}
+
+// CameraConfig is one camera. Zero values mean the defaults.
+type CameraConfig struct {
+	// Source says where the pictures come from: v4l2:/dev/video0?width=1280&height=720,
+	// file:PATH?loop=1, http(s)://…, rtsp(s)://…, images:DIR, test:, opencv:… Required.
+	Source string `yaml:"source"`
+	// Quality of the JPEGs that are encoded here, 1 to 100. Default 80. A camera's own JPEGs are
+	// passed on as they are.
+	Quality int `yaml:"quality"`
+	// OpenTimeout is how long the source may take to open. Default 10s.
+	OpenTimeout time.Duration `yaml:"open_timeout"`
+	// ReadTimeout is how long an open source may be without a picture before it is opened again.
+	// Default 10s.
+	ReadTimeout time.Duration `yaml:"read_timeout"`
+	// FreezeAfter is how long the source may be without a new picture before the camera counts as
+	// frozen. Default 5s, and never less than three frames.
+	FreezeAfter time.Duration `yaml:"freeze_after"`
+	// Isolate runs a source that needs OpenCV in a process of its own, so that a crash in native
+	// code takes this camera only. Default true.
+	Isolate *bool `yaml:"isolate"`
+}
+
+// Defaults of a [CameraConfig].
+const (
+	DefaultQuality     = 80
+	DefaultOpenTimeout = 10 * time.Second
+	DefaultReadTimeout = 10 * time.Second
+	DefaultFreezeAfter = 5 * time.Second
+)
+
+// Validate returns every fault of the configuration, joined. A camera that is not there is none.
+func (c Config) Validate() error {
+	var faults []error
+	for _, id := range slices.Sorted(maps.Keys(c.Cameras)) {
+		if _, err := frame.ParseCameraID(string(id)); err != nil {
+			faults = append(faults, err)
+		}
+		if err := c.Cameras[id].Validate(); err != nil {
+			faults = append(faults, fmt.Errorf("camera %s: %w", id, err))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// Validate returns every fault of one camera's configuration, joined.
+func (c CameraConfig) Validate() error {
+	var faults []error
+	if c.Source == "" {
+		faults = append(faults, errors.New("no source"))
+	} else if _, err := source.Parse(c.Source); err != nil {
+		faults = append(faults, err)
+	}
+	if c.Quality < 0 || c.Quality > 100 {
+		faults = append(faults, fmt.Errorf("quality %d: want 1 to 100", c.Quality))
+	}
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{{"open_timeout", c.OpenTimeout}, {"read_timeout", c.ReadTimeout}, {"freeze_after", c.FreezeAfter}} {
+		if d.value < 0 || d.value > time.Hour {
+			faults = append(faults, fmt.Errorf("%s %v: want up to 1h", d.name, d.value))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func (c CameraConfig) orDefaults() CameraConfig {
+	orDefault := func(d *time.Duration, value time.Duration) {
+		if *d == 0 {
+			*d = value
+		}
+	}
+	if c.Quality == 0 {
+		c.Quality = DefaultQuality
+	}
+	orDefault(&c.OpenTimeout, DefaultOpenTimeout)
+	orDefault(&c.ReadTimeout, DefaultReadTimeout)
+	orDefault(&c.FreezeAfter, DefaultFreezeAfter)
+	return c
+}
+
+// Deps are what a publisher works with.
+type Deps struct {
+	// Bus carries the frames. It stays the caller's.
+	Bus *bus.Conn
+	// Log is for what people should know; nil discards.
+	Log *slog.Logger
+	// Worker is the command that runs one source in a process of its own (it calls
+	// worker.Serve). Where it is empty, all sources run in this process.
+	Worker []string
+}
+
+// Run publishes the cameras until ctx is done, or until every one has come to its end (files that
+// do not loop); either is no error. A camera that is missing, fails or freezes is opened again for
+// ever and is no error either: only a wrong configuration is.
+func Run(ctx context.Context, cfg Config, deps Deps) error {
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	if len(cfg.Cameras) == 0 {
+		return errors.New("no cameras: give --camera ID=SOURCE or a file with cameras")
+	}
+	if deps.Log == nil {
+		deps.Log = slog.New(slog.DiscardHandler)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return fmt.Errorf("this machine's name: %w", err)
+	}
+	var running errgroup.Group
+	for id, camera := range cfg.Cameras {
+		c, err := newCamera(id, camera.orDefaults(), deps, host)
+		if err != nil {
+			return err
+		}
+		running.Go(func() error { return c.run(ctx) })
+	}
+	return running.Wait()
+}

@@ -1,0 +1,104 @@
+package publisher
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/lensbus/lensbus/bus"
+	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/publisher/source"
+)
+
+// sender makes frames of pictures and publishes them. It is where a picture becomes whole and
+// true: padding off, Huffman tables in, dimensions read, number given.
+type sender struct {
+	id    frame.CameraID
+	out   *bus.Publisher
+	state *state
+	fit   fitter
+	log   *slog.Logger
+
+	seq  uint64
+	said saidOnce
+}
+
+// cameraLimits are what a camera may deliver: more bytes than a frame may have, because those are
+// made smaller here.
+func cameraLimits() frame.Limits {
+	limits := frame.DefaultLimits()
+	limits.Bytes = 32 << 20
+	return limits
+}
+
+func newSender(id frame.CameraID, out *bus.Publisher, state *state, log *slog.Logger) *sender {
+	return &sender{id: id, out: out, state: state, log: log, said: make(saidOnce)}
+}
+
+// run sends what is in the slot until the slot is closed or ctx is done.
+func (s *sender) run(ctx context.Context, pictures *source.Slot[source.Picture]) {
+	for {
+		picture, err := pictures.Take(ctx)
+		if err != nil {
+			return
+		}
+		s.send(ctx, picture)
+	}
+}
+
+func (s *sender) send(ctx context.Context, picture source.Picture) {
+	data, info, err := frame.CompleteJPEG(picture.Data, cameraLimits())
+	if err != nil {
+		s.drop(source.DropInvalid, "the camera delivers what is no picture", err)
+		return
+	}
+	limit := s.out.MaxBytes()
+	if limit == 0 {
+		s.drop(source.DropDisconnected, "", bus.ErrDisconnected)
+		return
+	}
+	if len(data) > limit {
+		smaller, err := s.fit.shrink(data, limit)
+		if err != nil {
+			s.drop(source.DropTooLarge, "frames do not fit the broker's max_payload", err)
+			return
+		}
+		if s.said.first("shrink") {
+			s.state.warn("frames are larger than the broker's max_payload and are encoded again at lower quality")
+			s.log.Warn("frame larger than the broker's max_payload, encoded again", "bytes", len(data), "limit", limit, "quality", s.fit.quality, "bytes_now", len(smaller))
+		}
+		data = smaller
+	}
+	f := frame.Frame{
+		Camera: s.id, Epoch: s.state.epoch(), Seq: s.seq + 1, Captured: picture.Captured,
+		Codec: frame.JPEG, Width: info.Width, Height: info.Height, Key: true, Data: data,
+	}
+	switch err := s.out.Publish(ctx, &f); {
+	case err == nil:
+		s.seq++
+		s.state.sent(&f, time.Now())
+	case errors.Is(err, bus.ErrTooLarge): // the server changed its limit in this moment
+		s.drop(source.DropTooLarge, "", err)
+	default:
+		s.drop(source.DropDisconnected, "publishing fails", err)
+	}
+}
+
+// drop counts a picture that is not sent, and says why the first time; an empty text is left to
+// somebody else to say.
+func (s *sender) drop(reason, text string, err error) {
+	s.state.dropped(reason, 1)
+	if text != "" && !errors.Is(err, bus.ErrDisconnected) && s.said.first(reason) {
+		s.log.Warn(text, "reason", reason, "error", err)
+	}
+}
+
+// saidOnce keeps a lasting fault from filling the log.
+type saidOnce map[string]bool
+
+func (s saidOnce) first(what string) bool {
+	was := s[what]
+	s[what] = true
+	return !was
+}
