@@ -1,0 +1,135 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ErrInsecure is wrapped by the error that refuses a page which everybody on the network could watch.
+var ErrInsecure = errors.New("no authentication")
+
+// The defaults of [Config].
+const (
+	DefaultListen       = "127.0.0.1:8080"
+	DefaultMaxViewers   = 1024
+	DefaultStall        = 30 * time.Second
+	DefaultLinger       = 5 * time.Second
+	DefaultPreviewFPS   = 10
+	DefaultHeaderWait   = 10 * time.Second
+	DefaultIdle         = time.Minute
+	DefaultMaxHeader    = 16 << 10
+	DefaultMaxConnsIdle = 1024
+)
+
+// Config is the page's section of the configuration file. The zero value of a field is its
+// default, so the zero Config is a page for this machine.
+type Config struct {
+	// Listen is HOST:PORT. Default 127.0.0.1:8080. Port 0 takes a free one, which Run tells. A host
+	// that is not loopback needs Insecure.
+	Listen string `yaml:"listen"`
+	// Insecure allows a Listen that other machines reach although there is no authentication:
+	// everybody who reaches the port can watch every camera. Default false.
+	Insecure bool `yaml:"insecure"`
+	// Hosts are further names that the page is called by, without port: cameras.example.org. A
+	// request for another name is refused (a foreign page could have its own name point here),
+	// except that a Listen beyond loopback without Hosts answers to every name. Default none.
+	Hosts []string `yaml:"hosts"`
+
+	// MaxViewers is how many streams, sockets and waiting snapshots there may be at a time, all
+	// cameras together. Default 1024. The next one gets 503.
+	MaxViewers int `yaml:"max_viewers"`
+	// MaxConnections is how many connections may be open that watch nothing. Default 1024. The next
+	// one is closed.
+	MaxConnections int `yaml:"max_connections"`
+	// Stall is how long a viewer may take nothing before it is dropped. Default 30s.
+	Stall time.Duration `yaml:"stall"`
+	// Linger is how long a camera is received on after its last viewer left, so that a page that is
+	// loaded again has its picture at once. Default 5s; negative means not at all.
+	Linger time.Duration `yaml:"linger"`
+	// PreviewFPS is how many frames a second preview.mjpeg sends at most. Default 10.
+	PreviewFPS float64 `yaml:"preview_fps"`
+
+	// HeaderWait is how long a client may take to send its request's header. Default 10s.
+	HeaderWait time.Duration `yaml:"header_wait"`
+	// Idle is how long a connection without a request is kept. Default 1m.
+	Idle time.Duration `yaml:"idle"`
+	// MaxHeader bounds a request's header, bytes. Default 16384.
+	MaxHeader int `yaml:"max_header"`
+}
+
+// OrDefaults returns c with every zero field replaced by its default.
+func (c Config) OrDefaults() Config {
+	if c.Listen == "" {
+		c.Listen = DefaultListen
+	}
+	orDefault(&c.MaxViewers, DefaultMaxViewers)
+	orDefault(&c.MaxConnections, DefaultMaxConnsIdle)
+	orDefault(&c.Stall, DefaultStall)
+	orDefault(&c.Linger, DefaultLinger)
+	orDefault(&c.PreviewFPS, DefaultPreviewFPS)
+	orDefault(&c.HeaderWait, DefaultHeaderWait)
+	orDefault(&c.Idle, DefaultIdle)
+	orDefault(&c.MaxHeader, DefaultMaxHeader)
+	return c
+}
+
+func orDefault[T comparable](field *T, standard T) {
+	var zero T
+	if *field == zero {
+		*field = standard
+	}
+}
+
+// Validate checks c with its defaults filled in and returns everything that is wrong, joined; each
+// error starts with the field's name in the file.
+func (c Config) Validate() error {
+	c = c.OrDefaults()
+	var errs []error
+	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+
+	host, port, err := net.SplitHostPort(c.Listen)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	switch {
+	case err != nil:
+		wrong("listen: %q is not HOST:PORT, such as %s", c.Listen, DefaultListen)
+	case !c.Insecure && !loopback(host):
+		wrong("listen: %w: on %s everybody who reaches this machine could watch every camera; listen on 127.0.0.1 and let others in through a tunnel (ssh -L) or a reverse proxy that asks who they are, or accept it with --insecure", ErrInsecure, c.Listen)
+	}
+	for _, name := range c.Hosts {
+		if name == "" || strings.ContainsAny(name, "/*:@ ") {
+			wrong("hosts: %q is not a host name without port, such as cameras.example.org", name)
+		}
+	}
+	between(wrong, "max_viewers", c.MaxViewers, 1, 100_000)
+	between(wrong, "max_connections", c.MaxConnections, 1, 100_000)
+	between(wrong, "stall", c.Stall, 100*time.Millisecond, time.Hour)
+	between(wrong, "linger", c.Linger, -time.Hour, time.Hour)
+	between(wrong, "preview_fps", c.PreviewFPS, 0.01, 1000)
+	between(wrong, "header_wait", c.HeaderWait, 100*time.Millisecond, time.Hour)
+	between(wrong, "idle", c.Idle, 100*time.Millisecond, 24*time.Hour)
+	between(wrong, "max_header", c.MaxHeader, 1<<10, 1<<20)
+	return errors.Join(errs...)
+}
+
+func between[T int | float64 | time.Duration](wrong func(string, ...any), field string, v, least, most T) {
+	if !(v >= least && v <= most) { // so that NaN is wrong
+		wrong("%s: %v is outside %v to %v", field, v, least, most)
+	}
+}
+
+// loopback says whether only this machine reaches host. A name is not looked up: what it means can
+// change after the check.
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Unmap().IsLoopback()
+}

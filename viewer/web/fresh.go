@@ -1,0 +1,44 @@
+package web
+
+import (
+	"time"
+
+	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/viewer"
+)
+
+// freshness says which of a camera's frames prove that it is live. What arrives first may be a
+// picture that the server has kept for a year, and the publisher's clock need not agree with this
+// one. So a frame counts where it is not older than the clocks say, where it is not much older
+// than others of its epoch were on arrival, or where frames keep coming.
+//
+// The zero value is ready; it is for one goroutine.
+type freshness struct {
+	epoch  string
+	least  time.Duration // least age on arrival in this epoch, once known
+	known  bool
+	recent [2]time.Time // the arrivals before, newest first
+}
+
+// observe takes a frame that arrived at now.
+func (s *freshness) observe(f *frame.Frame, now time.Time) (live bool) {
+	age := now.Sub(f.Captured)
+	if f.Epoch != s.epoch {
+		*s = freshness{epoch: f.Epoch}
+	}
+	switch {
+	case age > -viewer.StaleAfter && age < viewer.StaleAfter:
+		live = true
+	case s.known && age-s.least < viewer.StaleAfter:
+		live = true
+	case !s.recent[1].IsZero() && now.Sub(s.recent[1]) < viewer.StaleAfter:
+		// The third within two seconds: the clocks do not agree, or one was set.
+		live = true
+		s.known = false
+	}
+	if live && (!s.known || age < s.least) {
+		s.least, s.known = age, true
+	}
+	s.recent[0], s.recent[1] = now, s.recent[0]
+	return live
+}

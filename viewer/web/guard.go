@@ -1,0 +1,184 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lensbus/lensbus/bus"
+	"github.com/lensbus/lensbus/frame"
+)
+
+// What stands before every handler: who is asked, who asks, and for which camera.
+
+// guard sets what every answer says and refuses requests that name another host.
+func (s *Server) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'self'; img-src 'self' blob:; connect-src 'self'; frame-ancestors 'none'; object-src 'none'; base-uri 'none'; form-action 'none'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		if !s.answersTo(r.Host) {
+			s.refuse(w, r, http.StatusMisdirectedRequest, "this server is not called that: use the address that it listens on, or name the host in its hosts setting")
+			return
+		}
+		if r.ContentLength != 0 { // nothing here takes a body, and one that trickles in would hold the connection
+			h.Set("Connection", "close")
+			s.refuse(w, r, http.StatusRequestEntityTooLarge, "requests have no body here")
+			return
+		}
+		// Streams and events have deadlines of their own; this one is for everything else.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.cfg.Stall))
+		next.ServeHTTP(w, r)
+	})
+}
+
+// answersTo checks the Host header: a foreign page may have its own name resolve to this machine
+// and then read from here as "same origin". An address as the host cannot be used so, a name can.
+func (s *Server) answersTo(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.ToLower(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"))
+	if host == "localhost" || slices.ContainsFunc(s.cfg.Hosts, func(h string) bool { return strings.EqualFold(h, host) }) {
+		return true
+	}
+	listen, _, _ := net.SplitHostPort(s.cfg.Listen) // Validate has checked it
+	if strings.EqualFold(listen, host) {
+		return true
+	}
+	if loopback(listen) {
+		return loopback(host)
+	}
+	_, err := netip.ParseAddr(host)
+	return err == nil || len(s.cfg.Hosts) == 0
+}
+
+// refuse answers with an error of one line: JSON below /api, plain text otherwise.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, status int, reason string) {
+	s.metrics.refused.WithLabelValues(strconv.Itoa(status)).Inc()
+	w.Header().Set("Cache-Control", "no-store")
+	if !strings.HasPrefix(r.URL.Path, "/api/") {
+		http.Error(w, reason, status)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]string{"error": reason}) // a client that has gone
+}
+
+// cameraHandler serves one camera. The feed is the handler's until it returns.
+type cameraHandler func(w http.ResponseWriter, r *http.Request, f *feed)
+
+// camera is the one way to a camera: the id is checked, then the right to it, then that there is
+// such a camera and room for a viewer. Whatever serves a camera must be wrapped in it.
+func (s *Server) camera(handle cameraHandler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id, err := frame.ParseCameraID(r.PathValue("id"))
+		if err != nil {
+			s.refuse(w, r, http.StatusBadRequest, err.Error())
+			return
+		}
+		if err := s.authorise(r, id); err != nil {
+			s.refuse(w, r, http.StatusForbidden, "camera "+string(id)+": "+err.Error())
+			return
+		}
+		r, leave, ok := s.enter(w, r)
+		if !ok {
+			return
+		}
+		defer leave()
+		f, err := s.hub.attach(id)
+		if errors.Is(err, bus.ErrClosed) {
+			s.refuse(w, r, http.StatusServiceUnavailable, "the server is ending")
+			return
+		}
+		if err != nil {
+			s.log.Error("receive a camera", "camera", id, "error", err)
+			s.refuse(w, r, http.StatusServiceUnavailable, "camera "+string(id)+" cannot be received")
+			return
+		}
+		defer f.release()
+		if !s.awaitKnown(r.Context(), f) {
+			s.refuse(w, r, http.StatusNotFound, "no camera "+string(id)+": it has sent neither a picture nor its state")
+			return
+		}
+		w.Header().Set("Cache-Control", "no-store")
+		defer f.watch()()
+		handle(w, r, f)
+	})
+}
+
+// knownWait is how long a camera that has not been heard of may take to show itself: its state
+// comes every two seconds.
+const knownWait = frame.StatusInterval + 500*time.Millisecond
+
+// maxUnknown is how many requests may wait for cameras that have not been heard of, so that nobody
+// makes this server subscribe to thousands of invented ones.
+const maxUnknown = 32
+
+func (s *Server) awaitKnown(ctx context.Context, f *feed) bool {
+	if f.isKnown() {
+		return true
+	}
+	if _, ok := s.cameras.Get(f.id); ok {
+		return true
+	}
+	select {
+	case s.unknown <- struct{}{}:
+		defer func() { <-s.unknown }()
+	default:
+		return false
+	}
+	timer := time.NewTimer(knownWait)
+	defer timer.Stop()
+	select {
+	case <-f.known:
+		return true
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// visit is one viewer that was let in.
+type visit struct{ cancel context.CancelFunc }
+
+// enter lets a viewer in while there is room. The context of the request that it returns ends when
+// the server does too; Close waits for leave.
+func (s *Server) enter(w http.ResponseWriter, r *http.Request) (inside *http.Request, leave func(), ok bool) {
+	s.mu.Lock()
+	full, closed := len(s.visits) >= s.cfg.MaxViewers, s.closed
+	var v *visit
+	if !full && !closed {
+		ctx, cancel := context.WithCancel(r.Context())
+		v = &visit{cancel}
+		s.visits[v] = struct{}{}
+		s.handlers.Add(1)
+		r = r.WithContext(ctx)
+	}
+	s.mu.Unlock()
+	switch {
+	case closed:
+		s.refuse(w, r, http.StatusServiceUnavailable, "the server is ending")
+		return nil, nil, false
+	case full:
+		w.Header().Set("Retry-After", "5")
+		s.refuse(w, r, http.StatusServiceUnavailable, "as many viewers as this server takes ("+strconv.Itoa(s.cfg.MaxViewers)+", max_viewers)")
+		return nil, nil, false
+	}
+	return r, func() {
+		s.mu.Lock()
+		delete(s.visits, v)
+		s.mu.Unlock()
+		v.cancel()
+		s.handlers.Done()
+	}, true
+}

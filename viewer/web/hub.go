@@ -1,0 +1,249 @@
+package web
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/lensbus/lensbus/bus"
+	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/viewer"
+)
+
+// hub receives every camera that somebody watches once, however many watch it.
+type hub struct {
+	conn    *bus.Conn
+	cameras *viewer.Cameras
+	linger  time.Duration
+
+	mu     sync.Mutex
+	feeds  map[frame.CameraID]*feed
+	closed bool
+	drops  sync.WaitGroup
+}
+
+// picture is a frame with what this end knows about it. Viewers share it.
+type picture struct {
+	frame.Frame
+	arrived time.Time
+	proven  bool   // it was the present when it arrived, see freshness
+	missed  uint64 // frames that did not arrive here since the feed began
+	part    []byte // header of a multipart part
+}
+
+// live says whether the picture may be shown as the present.
+func (p *picture) live(now time.Time) bool {
+	return p.proven && now.Sub(p.arrived) < viewer.StaleAfter
+}
+
+// signal is what a viewer is told about a camera beside its pictures.
+type signal struct {
+	Type   string      `json:"type"` // "signal"
+	Live   bool        `json:"live"`
+	State  frame.State `json:"state"` // empty: no status has been heard
+	Reason string      `json:"reason"`
+}
+
+// feed is one camera while it is watched. attach and release count who does.
+type feed struct {
+	hub      *hub
+	id       frame.CameraID
+	source   *bus.Live
+	pictures bus.Latest[*picture]
+	signals  bus.Latest[signal]
+	known    chan struct{} // closed when the camera has shown that it exists
+	cancel   context.CancelFunc
+	done     chan struct{}
+
+	refs    int // guarded by hub.mu, as are the next two
+	viewers int
+	timer   *time.Timer
+}
+
+// attach begins to receive the camera, or joins. It does not wait. release must be called.
+func (h *hub) attach(id frame.CameraID) (*feed, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return nil, bus.ErrClosed
+	}
+	if f, ok := h.feeds[id]; ok {
+		f.refs++
+		if f.timer != nil {
+			f.timer.Stop()
+			f.timer = nil
+		}
+		return f, nil
+	}
+	source, err := h.conn.Live(id)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	f := &feed{hub: h, id: id, source: source, known: make(chan struct{}), cancel: cancel, done: make(chan struct{}), refs: 1}
+	h.feeds[id] = f
+	go func() {
+		defer close(f.done)
+		f.run(ctx)
+	}()
+	return f, nil
+}
+
+func (f *feed) release() {
+	h := f.hub
+	h.mu.Lock()
+	f.refs--
+	if f.refs > 0 || h.closed {
+		h.mu.Unlock()
+		return
+	}
+	if h.linger > 0 && f.isKnown() {
+		var timer *time.Timer
+		timer = time.AfterFunc(h.linger, func() { h.drop(f, timer) })
+		f.timer = timer
+		h.mu.Unlock()
+		return
+	}
+	delete(h.feeds, f.id)
+	h.mu.Unlock()
+	f.close()
+}
+
+// drop ends a feed whose time is up, unless somebody has come back.
+func (h *hub) drop(f *feed, timer *time.Timer) {
+	h.mu.Lock()
+	if f.timer != timer || h.closed {
+		h.mu.Unlock()
+		return
+	}
+	delete(h.feeds, f.id)
+	h.drops.Add(1)
+	h.mu.Unlock()
+	defer h.drops.Done()
+	f.close()
+}
+
+// watch counts a viewer in for the list of cameras; the function it returns counts it out.
+func (f *feed) watch() (leave func()) {
+	add := func(n int) {
+		f.hub.mu.Lock()
+		defer f.hub.mu.Unlock()
+		f.viewers += n
+	}
+	add(1)
+	return func() { add(-1) }
+}
+
+// look returns how many watch the camera, and whether its pictures are the present; known is false
+// where nobody receives it.
+func (h *hub) look(id frame.CameraID) (viewers int, live, known bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	f, ok := h.feeds[id]
+	if !ok {
+		return 0, false, false
+	}
+	s, ok := f.signals.Newest()
+	return f.viewers, s.Live, ok
+}
+
+func (h *hub) close() {
+	h.mu.Lock()
+	h.closed = true
+	feeds := h.feeds
+	h.feeds = nil
+	for _, f := range feeds {
+		if f.timer != nil {
+			f.timer.Stop()
+		}
+	}
+	h.mu.Unlock()
+	for _, f := range feeds {
+		f.close()
+	}
+	h.drops.Wait()
+}
+
+func (f *feed) close() {
+	f.cancel()
+	_ = f.source.Close() // returns no error
+	<-f.done
+	f.pictures.Close(bus.ErrClosed)
+	f.signals.Close(bus.ErrClosed)
+}
+
+func (f *feed) isKnown() bool {
+	select {
+	case <-f.known:
+		return true
+	default:
+		return false
+	}
+}
+
+// newest returns the newest picture, nil where none has come.
+func (f *feed) newest() *picture {
+	p, _ := f.pictures.Newest()
+	return p
+}
+
+// signalTick is how soon a camera's silence or change of state is told after it is due.
+const signalTick = 100 * time.Millisecond
+
+func (f *feed) run(ctx context.Context) {
+	reader := f.source.Reader()
+	tick := time.NewTicker(signalTick)
+	defer tick.Stop()
+	var fresh freshness
+	var prev frame.Frame
+	var missed uint64
+	f.tell(time.Now())
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			f.tell(time.Now())
+			continue
+		case <-reader.Ready():
+		}
+		got, _, err := reader.Next(ctx)
+		if err != nil {
+			return
+		}
+		now := time.Now()
+		missed += got.MissedSince(&prev)
+		prev, prev.Data = got, nil
+		p := &picture{Frame: got, arrived: now, proven: fresh.observe(&got, now), missed: missed, part: partHeader(&got)}
+		was := f.newest()
+		f.pictures.Put(p)
+		if was == nil || was.live(now) != p.live(now) {
+			f.tell(now)
+		}
+	}
+}
+
+// tell works out what viewers must be told and tells it where it has changed.
+func (f *feed) tell(now time.Time) {
+	camera, heard := f.hub.cameras.Get(f.id)
+	s := signal{Type: "signal"}
+	p := f.newest()
+	flowing := p != nil && p.live(now)
+	if heard && !camera.Silent {
+		s.State, s.Reason = camera.State, camera.Reason
+	}
+	s.Live = flowing && (s.State == frame.StateLive || s.State == "")
+	switch {
+	case s.Live || s.Reason != "":
+	case camera.Silent:
+		s.Reason = "nothing has been heard of its publisher"
+	case !flowing:
+		s.Reason = "no picture for 2 s"
+	}
+	if (p != nil || heard) && !f.isKnown() {
+		close(f.known)
+	}
+	if old, ok := f.signals.Newest(); !ok || old != s {
+		f.signals.Put(s)
+	}
+}

@@ -1,0 +1,210 @@
+// Package web is the watching end over HTTP: the page, streams, sockets, snapshots, the list of
+// cameras. It passes encoded pictures on as they came; it receives each camera once, however many
+// watch it, and no viewer waits for another.
+//
+// It never decodes a picture. What a camera is and receiving its frames are bus's and viewer's; the
+// page itself, which runs in the browser, is the folder page.
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/lensbus/lensbus/bus"
+	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/viewer"
+)
+
+// Deps are what a Server works with. They stay the caller's.
+type Deps struct {
+	Bus *bus.Conn
+	Log *slog.Logger // nil discards
+}
+
+// Server serves the page and its interface. Make one with [New].
+type Server struct {
+	cfg     Config
+	bus     *bus.Conn
+	log     *slog.Logger
+	metrics *metrics
+	cameras *viewer.Cameras
+	hub     *hub
+	handler http.Handler
+	// authorise decides whether a request may see a camera; every path to one asks it.
+	authorise func(*http.Request, frame.CameraID) error
+
+	ending  chan struct{} // closed by end
+	unknown chan struct{} // one for every request that waits for a camera that nobody has heard of
+
+	mu       sync.Mutex
+	visits   map[*visit]struct{}
+	idle     int // connections that are not a viewer's
+	closed   bool
+	handlers sync.WaitGroup // viewers, whose connections are no longer the http.Server's
+}
+
+// New returns a Server that watches the bus for cameras. Close it after use. Its errors are a wrong
+// Config ([Config.Validate]) and a closed Bus.
+func New(cfg Config, deps Deps) (*Server, error) {
+	cfg = cfg.OrDefaults()
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
+	files, err := loadAssets(page)
+	if err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
+	if deps.Log == nil {
+		deps.Log = slog.New(slog.DiscardHandler)
+	}
+	cameras, err := viewer.WatchCameras(deps.Bus)
+	if err != nil {
+		return nil, fmt.Errorf("web: watch cameras: %w", err)
+	}
+	s := &Server{
+		cfg: cfg, bus: deps.Bus, log: deps.Log, metrics: newMetrics(), cameras: cameras,
+		hub:       &hub{conn: deps.Bus, cameras: cameras, linger: cfg.Linger, feeds: make(map[frame.CameraID]*feed)},
+		authorise: func(*http.Request, frame.CameraID) error { return nil },
+		ending:    make(chan struct{}),
+		unknown:   make(chan struct{}, maxUnknown),
+		visits:    make(map[*visit]struct{}),
+	}
+	s.handler = s.routes(files)
+	return s, nil
+}
+
+func (s *Server) routes(files assets) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /", files)
+	mux.HandleFunc("GET /api/cameras", s.serveCameras)
+	mux.HandleFunc("GET /api/events", func(w http.ResponseWriter, r *http.Request) {
+		if r, leave, ok := s.enter(w, r); ok {
+			defer leave()
+			s.serveEvents(w, r)
+		}
+	})
+	mux.HandleFunc("GET /api/", func(w http.ResponseWriter, r *http.Request) {
+		s.refuse(w, r, http.StatusNotFound, "no such path")
+	})
+	mux.Handle("GET /cameras/{id}/stream.mjpeg", s.camera(s.stream))
+	mux.Handle("GET /cameras/{id}/preview.mjpeg", s.camera(s.preview))
+	mux.Handle("GET /cameras/{id}/snapshot.jpg", s.camera(s.snapshot))
+	mux.Handle("GET /cameras/{id}/live", s.camera(s.live))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte("ok\n"))
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if !s.bus.NATS().IsConnected() {
+			s.refuse(w, r, http.StatusServiceUnavailable, "not connected to the NATS server")
+			return
+		}
+		_, _ = w.Write([]byte("ok\n"))
+	})
+	mux.Handle("GET /metrics", s.metrics.handler())
+	return s.guard(http.NewCrossOriginProtection().Handler(mux))
+}
+
+// Handler serves all paths. Streams need a connection that can be hijacked: HTTP/1.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// endWait is what ordinary requests get to end in when ctx is done. Viewers are ended at once.
+const endWait = 300 * time.Millisecond
+
+// Serve answers connections of listener until ctx is done or Close is called; nil then. It closes
+// listener, and returns when every connection has ended, within a second of ctx.
+func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	server := &http.Server{
+		Handler: s.handler, Protocols: &protocols,
+		ReadHeaderTimeout: s.cfg.HeaderWait, IdleTimeout: s.cfg.Idle, MaxHeaderBytes: s.cfg.MaxHeader,
+		ConnState: s.countConn,
+		ErrorLog:  slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(listener) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("web: serve on %s: %w", listener.Addr(), err)
+	case <-ctx.Done():
+	case <-s.ending:
+	}
+	s.end()
+	wait, stop := context.WithTimeout(context.WithoutCancel(ctx), endWait)
+	defer stop()
+	if server.Shutdown(wait) != nil {
+		_ = server.Close() // whoever is left has had its time
+	}
+	<-ended
+	s.handlers.Wait()
+	return nil
+}
+
+// countConn bounds the connections that watch nothing; viewers are counted by enter.
+func (s *Server) countConn(conn net.Conn, state http.ConnState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch state {
+	case http.StateNew:
+		s.idle++
+		if s.idle > s.cfg.MaxConnections+s.cfg.MaxViewers {
+			_ = conn.Close()
+		}
+	case http.StateClosed, http.StateHijacked:
+		s.idle--
+	}
+}
+
+// end ends all viewers and lets no more in.
+func (s *Server) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
+	s.closed = true
+	close(s.ending)
+	for v := range s.visits {
+		v.cancel()
+	}
+}
+
+// Close ends Serve and all viewers and waits for them. It is safe twice.
+func (s *Server) Close() error {
+	s.end()
+	s.handlers.Wait()
+	s.hub.close()
+	return s.cameras.Close()
+}
+
+// Run serves on cfg.Listen until ctx is done; nil then. ready, which may be nil, is told the
+// address, with the port that is really in use, once it answers.
+func Run(ctx context.Context, cfg Config, deps Deps, ready func(addr string)) error {
+	s, err := New(cfg, deps)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = s.Close() }()
+	var lc net.ListenConfig
+	listener, err := lc.Listen(ctx, "tcp", s.cfg.Listen)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("web: address %s is already in use: give another --listen: %w", s.cfg.Listen, syscall.EADDRINUSE)
+	case err != nil:
+		return fmt.Errorf("web: listen on %s: %w", s.cfg.Listen, err)
+	}
+	if host, _, _ := net.SplitHostPort(s.cfg.Listen); !loopback(host) {
+		s.log.Warn("the page has no authentication and no TLS: everybody who reaches it can watch every camera", "listen", s.cfg.Listen)
+	}
+	if ready != nil {
+		ready(listener.Addr().String())
+	}
+	return s.Serve(ctx, listener)
+}
