@@ -1,0 +1,28 @@
+// Where things are on the server, relative to the page, so that it also works below a path of
+// somebody's reverse proxy.
+
+const idPattern = /^[a-z0-9][a-z0-9_-]{0,31}$/;
+
+export const isCameraID = (text) => typeof text === "string" && idPattern.test(text);
+
+const at = (path) => new URL(path, document.baseURI);
+const camera = (id, rest) => at(`cameras/${encodeURIComponent(id)}/${rest}`);
+
+export const camerasURL = () => at("api/cameras").href;
+export const eventsURL = () => at("api/events").href;
+export const snapshotURL = (id) => camera(id, "snapshot.jpg").href;
+
+export function liveURL(id) {
+  const url = camera(id, "live?ack=1");
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  return url.href;
+}
+
+// Routes of the page itself: "#/" is all cameras, "#/front" is one.
+export const routeOf = (id) => (id === undefined ? "#/" : `#/${id}`);
+
+// cameraInRoute returns the id in a hash; undefined for all cameras, and for anything that is no id.
+export function cameraInRoute(hash) {
+  const id = hash.replace(/^#\/?/, "");
+  return isCameraID(id) ? id : undefined;
+}
