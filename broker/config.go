@@ -52,7 +52,8 @@ type Config struct {
 	// picture can get here. At three quarters of it pictures skip that client, at all of it the
 	// client is cut off. Default 16MiB; at least MaxPayload.
 	MaxPending Bytes `yaml:"max_pending"`
-	// WriteDeadline is how long a client may take no data before it is cut off. Default 5s.
+	// WriteDeadline is how long one write to a client, which may be all of its queue, may take
+	// before the client is cut off. Default 5s.
 	WriteDeadline time.Duration `yaml:"write_deadline"`
 }
 

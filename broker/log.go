@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -37,7 +36,7 @@ func (l *natsLog) Fatalf(format string, args ...any) {
 			return
 		}
 	}
-	l.fatal = errors.New(fmt.Sprintf(format, args...))
+	l.fatal = fmt.Errorf(format, args...)
 }
 
 func (l *natsLog) failure() error {

@@ -125,6 +125,9 @@ level: -128
 		},
 		Labels: map[string]string{"any key: at all": "${PASSWORD}"},
 	}
+	if got.secret != "" {
+		t.Errorf("an unexported field was set to %q", got.secret)
+	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(file{})); diff != "" {
 		t.Error(diff)
 	}

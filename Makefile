@@ -1,0 +1,102 @@
+# What people and the CI run. `make` alone lists it.
+
+GO      ?= go
+SHELL   := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# The one list of build tags for OpenCV: lensbus's own, and which modules gocv compiles.
+OPENCV_TAGS := opencv,gocv_specific_modules,gocv_videoio,gocv_highgui
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+# Stamping is done by VERSION: go's own fails where git distrusts the folder's owner.
+BUILD   := -buildvcs=false -trimpath -ldflags "-X main.version=$(VERSION)"
+
+GOTESTFLAGS ?=
+TEST     := -buildvcs=false -timeout 20m $(GOTESTFLAGS)
+FUZZTIME ?= 20s
+BENCH    ?= .
+BENCHTIME ?= 1s
+ARGS     ?=
+
+# Asked when a recipe runs, because deps may just have installed it.
+HAVE_OPENCV = pkg-config --exists opencv4 2>/dev/null && command -v g++ >/dev/null
+
+##@ Use
+.PHONY: run
+run: ## Install what is missing, build, and start the demo (ARGS="up -c FILE" for another command)
+	@.ci/deps build || echo "deps: going on without OpenCV"
+	@$(MAKE) --no-print-directory build
+	@exec bin/lensbus $(or $(ARGS),up)
+
+.PHONY: build
+build: ## Build bin/lensbus, with OpenCV where its development package is
+	@mkdir -p bin
+	@if $(HAVE_OPENCV); then \
+		echo "building bin/lensbus $(VERSION) with OpenCV $$(pkg-config --modversion opencv4) (the first time takes a minute)"; \
+		CGO_ENABLED=1 $(GO) build $(BUILD) -tags $(OPENCV_TAGS) -o bin/lensbus .; \
+	else \
+		echo "building bin/lensbus $(VERSION) without OpenCV: no v4l2:, file:, rtsp: and opencv: sources, no window (make deps installs it)"; \
+		CGO_ENABLED=0 $(GO) build $(BUILD) -o bin/lensbus .; \
+	fi
+
+.PHONY: deps
+deps: ## Install OpenCV's development package and a C++ compiler where they are missing
+	@.ci/deps build
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf bin .build
+
+##@ Check
+.PHONY: test
+test: ## All tests, without OpenCV and with it (race detector); installs what they need
+	@.ci/deps test || echo "deps: going on without"
+	CGO_ENABLED=0 $(GO) build -buildvcs=false ./...
+	CGO_ENABLED=0 $(GO) vet ./...
+	CGO_ENABLED=0 $(GO) test $(TEST) ./...
+	@if $(HAVE_OPENCV); then \
+		$(MAKE) --no-print-directory test-opencv; \
+	else \
+		echo "NOT TESTED: everything that needs OpenCV, which is missing here; make deps says more" >&2; \
+	fi
+
+.PHONY: test-opencv
+test-opencv:
+	CGO_ENABLED=1 $(GO) vet -tags $(OPENCV_TAGS) ./...
+	CGO_ENABLED=1 $(GO) test $(TEST) -race -tags $(OPENCV_TAGS) ./...
+
+.PHONY: test-v4l2
+test-v4l2: ## Real V4L2 drivers, in a virtual machine that it boots
+	@OPENCV_TAGS=$(OPENCV_TAGS) test/v4l2/run
+
+.PHONY: lint
+lint: ## Format, vet and staticcheck, without OpenCV and with it
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted (gofmt -w):" $$unformatted >&2; exit 1; fi
+	CGO_ENABLED=0 $(GO) vet ./...
+	CGO_ENABLED=0 $(GO) tool -modfile=tools/go.mod staticcheck ./...
+	@if $(HAVE_OPENCV); then set -x; \
+		CGO_ENABLED=1 $(GO) vet -tags $(OPENCV_TAGS) ./...; \
+		CGO_ENABLED=1 $(GO) tool -modfile=tools/go.mod staticcheck -tags $(OPENCV_TAGS) ./...; \
+	fi
+
+.PHONY: fuzz
+fuzz: ## Every fuzz target for FUZZTIME (20s) each
+	@for file in $$(grep -rl --include='*_test.go' '^func Fuzz' .); do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$file); do \
+			echo "== $$(dirname $$file) $$target"; \
+			CGO_ENABLED=0 $(GO) test -buildvcs=false -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$(dirname $$file); \
+		done; \
+	done
+
+.PHONY: bench
+bench: ## Benchmarks with allocations (BENCH=REGEXP, BENCHTIME=1s)
+	@tags=; export CGO_ENABLED=0; if $(HAVE_OPENCV); then tags="-tags $(OPENCV_TAGS)"; CGO_ENABLED=1; fi; \
+	$(GO) test -buildvcs=false $$tags -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem -timeout 30m \
+		$$(grep -rl --include='*_test.go' '^func Benchmark' . | xargs -n1 dirname | sort -u)
+
+.PHONY: help
+help: ## This list
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

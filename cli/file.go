@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/lensbus/lensbus/broker"
+	"github.com/lensbus/lensbus/config"
+	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/publisher"
+	"github.com/lensbus/lensbus/viewer/web"
+	"github.com/lensbus/lensbus/viewer/window"
+)
+
+// file is the configuration file: each role's section, and which broker to use. One file may serve
+// several commands; each takes its sections.
+type file struct {
+	// Server is one NATS URL or several with commas between; Context is the name of a NATS context.
+	Server  string `yaml:"server"`
+	Context string `yaml:"context"`
+
+	Broker  broker.Config                             `yaml:"broker"`
+	Cameras map[frame.CameraID]publisher.CameraConfig `yaml:"cameras"`
+	Web     web.Config                                `yaml:"web"`
+	View    window.Config                             `yaml:"view"`
+}
+
+// fileFlag is -c, for the commands that take a file.
+type fileFlag struct {
+	Config string `short:"c" env:"LENSBUS_CONFIG" placeholder:"FILE" help:"Configuration file (YAML)."`
+}
+
+// load reads the file where one is given. What is in into is kept where the file says nothing.
+func (f fileFlag) load(into *file) error {
+	if f.Config == "" {
+		return nil
+	}
+	return usage(config.Load(f.Config, into))
+}
+
+// cameraFlags are the cameras of a command line.
+type cameraFlags struct {
+	// The values are taken apart here and not by the parser, whose errors would quote them: a
+	// source may hold a password.
+	Camera []string `env:"LENSBUS_CAMERA" sep:"none" placeholder:"ID=SOURCE" help:"A camera, again for each: front=v4l2:/dev/video0, yard='rtsp://…'. Sources: v4l2:, file:, http(s)://, rtsp(s)://, images:, test:, opencv:."`
+}
+
+// addTo adds the cameras to those of the file; one that is there too gets the new source.
+func (c cameraFlags) addTo(f *file) error {
+	var errs []error
+	for _, text := range c.Camera {
+		id, camera, err := parseCamera(text, f)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("--camera: %w", err))
+			continue
+		}
+		if f.Cameras == nil {
+			f.Cameras = make(map[frame.CameraID]publisher.CameraConfig)
+		}
+		f.Cameras[id] = camera
+	}
+	return usage(errors.Join(errs...))
+}
+
+func parseCamera(text string, f *file) (frame.CameraID, publisher.CameraConfig, error) {
+	for i, c := range text {
+		if c != '=' {
+			continue
+		}
+		id, err := frame.ParseCameraID(text[:i])
+		if err != nil {
+			return "", publisher.CameraConfig{}, err
+		}
+		camera := f.Cameras[id]
+		camera.Source = text[i+1:]
+		if err := camera.Validate(); err != nil {
+			return "", publisher.CameraConfig{}, fmt.Errorf("%s: %w", id, err)
+		}
+		return id, camera, nil
+	}
+	return "", publisher.CameraConfig{}, errors.New("want ID=SOURCE, such as front=v4l2:/dev/video0")
+}

@@ -1,0 +1,64 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/lensbus/lensbus/broker"
+	"github.com/lensbus/lensbus/bus"
+	"github.com/lensbus/lensbus/publisher"
+)
+
+type publishCommand struct {
+	fileFlag
+	cameraFlags
+	serverFlags
+	EmbedBroker bool   `env:"LENSBUS_EMBED_BROKER" help:"Run a broker in this process too, instead of using one."`
+	Listen      string `env:"LENSBUS_BROKER_LISTEN" placeholder:"HOST:PORT" help:"With --embed-broker: where NATS clients connect. Default 127.0.0.1:4222."`
+	brokerFlags
+}
+
+func (c *publishCommand) Run(ctx context.Context, s *session) error {
+	f := file{Broker: broker.Config{Insecure: c.Insecure}}
+	if err := c.load(&f); err != nil {
+		return err
+	}
+	if err := c.addTo(&f); err != nil {
+		return err
+	}
+	if len(f.Cameras) == 0 {
+		return usage(errors.New("no cameras: give --camera ID=SOURCE, or -c FILE with cameras in it"))
+	}
+	if err := (publisher.Config{Cameras: f.Cameras}).Validate(); err != nil {
+		return usage(err)
+	}
+	if !c.EmbedBroker {
+		conn, err := s.connect(ctx, c.serverFlags, f)
+		if err != nil {
+			return err
+		}
+		return s.use(conn, func() error { return s.life.run(ctx, s.publisher(conn, f)) })
+	}
+	if c.Server != "" || c.Context != "" {
+		return usage(errors.New("--embed-broker runs a broker and --server or --context uses another: give one of them"))
+	}
+	c.apply(c.Listen, &f.Broker)
+	if err := f.Broker.Validate(); err != nil {
+		return usage(err)
+	}
+	return s.withBroker(ctx, f.Broker, func(conn *bus.Conn) error { return s.life.run(ctx, s.publisher(conn, f)) })
+}
+
+// publisher is the role that publishes the file's cameras.
+func (s *session) publisher(conn *bus.Conn, f file) role {
+	return role{"cameras", func(ctx context.Context) error {
+		self, err := os.Executable()
+		if err != nil {
+			return err
+		}
+		return publisher.Run(ctx, publisher.Config{Cameras: f.Cameras}, publisher.Deps{
+			Bus: conn, Log: s.log, Worker: []string{self, "capture-worker"},
+		})
+	}}
+}

@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/lensbus/lensbus/broker"
+	"github.com/lensbus/lensbus/bus"
+)
+
+// serverFlags say which broker a command uses.
+type serverFlags struct {
+	Server  string `env:"LENSBUS_SERVER" placeholder:"URL" help:"NATS server, nats://HOST:PORT; several with commas between. Default: NATS_URL, the selected NATS context, or nats://127.0.0.1:4222."`
+	Context string `env:"LENSBUS_CONTEXT" placeholder:"NAME" help:"NATS context with server and credentials (nats context ls)."`
+}
+
+// connect connects to the broker of the flags, else of the file. Its errors are wrong settings: a
+// server that is not there is waited for.
+func (s *session) connect(ctx context.Context, flags serverFlags, f file) (*bus.Conn, error) {
+	if flags.Server == "" && flags.Context == "" {
+		flags = serverFlags{Server: f.Server, Context: f.Context}
+	}
+	conn, err := bus.Connect(ctx, bus.Options{Server: flags.Server, Context: flags.Context, Log: s.log})
+	if err != nil && !interrupted(ctx, err) {
+		return nil, usage(err)
+	}
+	return conn, err
+}
+
+// answerWait is how long a command that asks one thing waits for the server.
+const answerWait = 5 * time.Second
+
+// reach waits for the server, for commands that would rather fail than wait for ever.
+func (s *session) reach(ctx context.Context, conn *bus.Conn) error {
+	waiting, cancel := context.WithTimeout(ctx, answerWait)
+	defer cancel()
+	err := conn.WaitConnected(waiting)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	why := "" // the last attempt's error, where there was one
+	if last := conn.NATS().LastError(); last != nil {
+		why = " (" + last.Error() + ")"
+	}
+	return fmt.Errorf("no NATS server has answered within %s%s: start one with `lensbus up` or `lensbus broker`, or say where it is with --server", answerWait, why)
+}
+
+// use runs a command with its connection and closes that afterwards.
+func (s *session) use(conn *bus.Conn, run func() error) error {
+	err := run()
+	return errors.Join(err, s.life.end("connection", conn.Close))
+}
+
+// brokerFlags are the settings of a broker in this process that a command line can change.
+type brokerFlags struct {
+	Store    string `env:"LENSBUS_STORE" placeholder:"DIR" help:"Folder in which the broker keeps streams. Default: a temporary one."`
+	Insecure bool   `env:"LENSBUS_INSECURE" help:"Listen for other machines although there is no authentication: everybody who reaches the port can watch every camera."`
+}
+
+func (b brokerFlags) apply(listen string, c *broker.Config) {
+	if listen != "" {
+		c.Listen = listen
+	}
+	if b.Store != "" {
+		c.Store = b.Store
+	}
+	c.Insecure = c.Insecure || b.Insecure
+}
+
+// withBroker runs a broker in this process, and run with a connection to it that needs no network.
+func (s *session) withBroker(ctx context.Context, c broker.Config, run func(*bus.Conn) error) error {
+	server, err := broker.Start(ctx, c, s.log)
+	if err != nil {
+		if interrupted(ctx, err) {
+			return nil
+		}
+		return err
+	}
+	err = func() error {
+		conn, err := bus.Connect(ctx, bus.Options{InProcess: server.InProcess(), Log: s.log})
+		if err != nil {
+			if interrupted(ctx, err) {
+				return nil
+			}
+			return err
+		}
+		return s.use(conn, func() error { return run(conn) })
+	}()
+	return errors.Join(err, s.life.end("broker", server.Close))
+}

@@ -1,0 +1,58 @@
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"github.com/lensbus/lensbus/broker"
+	"github.com/lensbus/lensbus/bus"
+	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/publisher"
+	"github.com/lensbus/lensbus/viewer/web"
+)
+
+type upCommand struct {
+	fileFlag
+	cameraFlags
+	BrokerListen string `env:"LENSBUS_BROKER_LISTEN" placeholder:"HOST:PORT" help:"Where NATS clients connect. Default 127.0.0.1:4222."`
+	WebListen    string `env:"LENSBUS_WEB_LISTEN" placeholder:"HOST:PORT" help:"Where browsers connect. Default 127.0.0.1:8080. The page's address is printed."`
+	brokerFlags
+}
+
+func (c *upCommand) Run(ctx context.Context, s *session) error {
+	f := file{Broker: broker.Config{Insecure: c.Insecure}, Web: web.Config{Insecure: c.Insecure}}
+	if err := c.load(&f); err != nil {
+		return err
+	}
+	if f.Server != "" || f.Context != "" {
+		return usage(errors.New("the file names a server or context, and `lensbus up` runs a broker of its own: remove that, or use `lensbus publish` and `lensbus web`"))
+	}
+	if err := c.addTo(&f); err != nil {
+		return err
+	}
+	if c.Config == "" && len(c.Camera) == 0 {
+		s.log.Info("a demo with test pictures: give --camera ID=SOURCE or -c FILE for cameras of your own")
+		f.Cameras = demoCameras()
+	}
+	c.apply(c.BrokerListen, &f.Broker)
+	applyWeb(c.WebListen, c.Insecure, &f.Web)
+	if err := errors.Join(f.Broker.Validate(), publisher.Config{Cameras: f.Cameras}.Validate(), f.Web.Validate()); err != nil {
+		return usage(err)
+	}
+	return s.withBroker(ctx, f.Broker, func(conn *bus.Conn) error {
+		roles := []role{s.page(conn, f)}
+		if len(f.Cameras) > 0 { // without any it serves the cameras of other machines
+			roles = append(roles, s.publisher(conn, f))
+		}
+		return s.life.run(ctx, roles...)
+	})
+}
+
+// demoCameras differ in size and rate, so that the page shows what it can.
+func demoCameras() map[frame.CameraID]publisher.CameraConfig {
+	return map[frame.CameraID]publisher.CameraConfig{
+		"door":  {Source: "test:?width=640&height=480&fps=15"},
+		"front": {Source: "test:?width=1280&height=720&fps=25"},
+		"yard":  {Source: "test:?width=960&height=540&fps=10"},
+	}
+}

@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net"
+
+	"github.com/lensbus/lensbus/bus"
+	"github.com/lensbus/lensbus/viewer/web"
+)
+
+type webCommand struct {
+	fileFlag
+	Listen string `env:"LENSBUS_WEB_LISTEN" placeholder:"HOST:PORT" help:"Where browsers connect. Default 127.0.0.1:8080; port 0 takes a free one. The page's address is printed."`
+	serverFlags
+	Insecure bool `env:"LENSBUS_INSECURE" help:"Listen for other machines although there is no authentication: everybody who reaches the port can watch every camera."`
+}
+
+func (c *webCommand) Run(ctx context.Context, s *session) error {
+	f := file{Web: web.Config{Insecure: c.Insecure}}
+	if err := c.load(&f); err != nil {
+		return err
+	}
+	applyWeb(c.Listen, c.Insecure, &f.Web)
+	if err := f.Web.Validate(); err != nil {
+		return usage(err)
+	}
+	conn, err := s.connect(ctx, c.serverFlags, f)
+	if err != nil {
+		return err
+	}
+	return s.use(conn, func() error { return s.life.run(ctx, s.page(conn, f)) })
+}
+
+func applyWeb(listen string, insecure bool, c *web.Config) {
+	if listen != "" {
+		c.Listen = listen
+	}
+	c.Insecure = c.Insecure || insecure
+}
+
+// page is the role that serves the page. It prints the address once that answers.
+func (s *session) page(conn *bus.Conn, f file) role {
+	return role{"page", func(ctx context.Context) error {
+		return web.Run(ctx, f.Web, web.Deps{Bus: conn, Log: s.log}, func(addr string) {
+			_, _ = fmt.Fprintln(s.Stdout, pageURL(addr)) // the page is served whether or not anybody reads this
+		})
+	}}
+}
+
+// pageURL is what to type into a browser on this machine.
+func pageURL(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "http://" + addr + "/"
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port) + "/"
+}
