@@ -9,15 +9,13 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // The strips decode to exactly what image/jpeg makes of the whole picture, however little of it
 // was encoded again.
 func TestStripEncoderIsExact(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	for _, size := range []image.Point{{64, 48}, {50, 37}, {16, 16}, {17, 161}, {640, 16}} {
+	for _, size := range []image.Point{{64, 48}, {50, 37}, {16, 16}, {17, 161}, {240, 16}} {
 		picture := image.NewYCbCr(image.Rect(0, 0, size.X, size.Y), image.YCbCrSubsampleRatio420)
 		encoder := newStripEncoder(picture, 85)
 		for round := range 8 {
@@ -32,28 +30,29 @@ func TestStripEncoderIsExact(t *testing.T) {
 			if err := jpeg.Encode(&want, picture, &jpeg.Options{Quality: 85}); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(mustDecode(t, want.Bytes()), mustDecode(t, got)); diff != "" {
-				t.Fatalf("%v, round %d: whole and strips differ: %.200s", size, round, diff)
+			a, b := mustDecode(t, want.Bytes()), mustDecode(t, got)
+			if a.Rect != b.Rect || !bytes.Equal(a.Y, b.Y) || !bytes.Equal(a.Cb, b.Cb) || !bytes.Equal(a.Cr, b.Cr) {
+				t.Fatalf("%v, round %d: whole and strips differ", size, round)
 			}
 		}
 	}
 }
 
-func mustDecode(t *testing.T, data []byte) image.Image {
+func mustDecode(t *testing.T, data []byte) *image.YCbCr {
 	t.Helper()
 	img, err := jpeg.Decode(bytes.NewReader(data))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return img
+	return img.(*image.YCbCr)
 }
 
 // The pattern tells its encoder about everything that it draws.
 func TestPatternMarksChanges(t *testing.T) {
-	for _, size := range []image.Point{{640, 480}, {333, 217}, {100, 40}} {
+	for _, size := range []image.Point{{320, 240}, {333, 217}, {100, 40}} {
 		p := newPattern(size.X, size.Y, 80, "front")
-		for n := range uint32(60) {
-			elapsed := time.Duration(n) * 67 * time.Millisecond
+		for n := range uint32(25) {
+			elapsed := time.Duration(n) * 167 * time.Millisecond
 			p.draw(n*n, time.Date(2026, 1, 2, 23, 59, 58, 0, time.UTC).Add(elapsed), elapsed)
 			if _, err := p.encoder.encode(); err != nil {
 				t.Fatal(err)
