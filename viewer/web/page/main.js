@@ -20,7 +20,6 @@ const voice = new Voice(find("announcer"));
 let large; // undefined while all cameras are shown
 let list; // undefined before the first
 let reachable; // undefined before the first answer
-let fromGrid = false; // the large view was opened from the grid, one step back in the history
 
 const cameras = new Cameras({
   list(newest) {
@@ -80,26 +79,30 @@ function route() {
     large.focus();
     scrollTo(0, 0);
   } else if (before !== undefined) {
-    fromGrid = false;
     grid.tile(before)?.link.focus();
   }
 }
 
 // back leaves the large view the way it was entered, so that Back after it does not open it again.
+// The entry in the history knows whether all cameras are the one before.
 function back() {
+  route();
   if (!large) return false;
-  if (fromGrid) history.back();
-  else location.replace(routeOf());
+  if (history.state?.fromGrid) {
+    history.back();
+  } else {
+    history.replaceState(null, "", routeOf());
+    route();
+  }
   return true;
 }
 
 function open(id) {
-  if (large) {
-    location.replace(routeOf(id)); // Back goes to all cameras, not through every one that was seen
-    return;
-  }
-  fromGrid = true;
-  location.hash = routeOf(id);
+  route(); // the address may have changed just now
+  // From one large camera to another, Back goes to all cameras, not through every one that was seen.
+  if (large) history.replaceState(history.state, "", routeOf(id));
+  else history.pushState({ fromGrid: true }, "", routeOf(id));
+  route();
 }
 
 document.addEventListener("click", (event) => {
@@ -110,7 +113,7 @@ document.addEventListener("click", (event) => {
   if (id === undefined) back();
   else open(id);
 });
-addEventListener("hashchange", route);
+addEventListener("popstate", route);
 
 // A page that nobody sees asks for nothing.
 function awake() {
