@@ -105,6 +105,14 @@ type wsMessage struct {
 	at   time.Time
 }
 
+func (m *wsMessage) String() string {
+	if m == nil {
+		return "no message"
+	}
+	text, _ := json.Marshal(m)
+	return string(text)
+}
+
 func (m *wsMessage) age() time.Duration {
 	return m.at.Sub(time.UnixMicro(int64(m.CapturedMS * 1000)))
 }

@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net"
 	"net/http"
 	"strconv"
@@ -55,10 +54,10 @@ func (s *Server) live(w http.ResponseWriter, r *http.Request, f *feed) {
 		defer cancel()
 		v.read(ctx, ws, ownAck, arrived)
 	})
-	stop := context.AfterFunc(ctx, func() { _ = h.socket.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
-	if err := v.run(ctx); errors.Is(err, errStalled) {
-		s.log.Info("dropped a viewer that acknowledges nothing", "camera", f.id, "after", s.cfg.Stall)
+	context.AfterFunc(ctx, func() { _ = h.socket.SetDeadline(time.Unix(1, 0)) }) // ends reads and writes
+	if err := v.run(ctx); ctx.Err() == nil {
+		s.log.Debug("viewer dropped", "camera", f.id, "kind", "live", "error", err)
+		reset(h.socket.Conn)
 	}
 }
 

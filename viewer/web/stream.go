@@ -86,12 +86,25 @@ func (s *Server) multipart(w http.ResponseWriter, r *http.Request, f *feed, kind
 	defer watching.Wait()
 	defer cancel()
 	watching.Go(func() { discard(conn, cancel) })
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
+	context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) }) // ends reads and writes
 
 	v := multipartViewer{conn: conn, feed: f, stall: s.cfg.Stall, interval: interval, count: s.metrics.viewer(f.id, kind)}
 	defer v.count.leave()
-	v.run(ctx)
+	if err := v.run(ctx); ctx.Err() == nil {
+		s.log.Debug("viewer dropped", "camera", f.id, "kind", kind, "error", err)
+		reset(conn)
+	}
+}
+
+// reset makes closing conn forget what it still has to send, which would otherwise stay in the
+// kernel for a client that may never take it.
+func reset(conn net.Conn) {
+	if wrapped, ok := conn.(interface{ NetConn() net.Conn }); ok { // TLS
+		conn = wrapped.NetConn()
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
 }
 
 // discard reads what the client sends, which means nothing, until it is gone.
@@ -123,7 +136,7 @@ type multipartViewer struct {
 // fast viewer waits for its own acknowledgements; larger, and a slow one sees the past.
 const fallbackBuffer = 64 << 10
 
-func (v *multipartViewer) run(ctx context.Context) {
+func (v *multipartViewer) run(ctx context.Context) error {
 	v.queue = kernelQueue(v.conn)
 	if tcp, ok := v.conn.(*net.TCPConn); ok && v.queue == nil {
 		_ = tcp.SetWriteBuffer(fallbackBuffer)
@@ -134,19 +147,19 @@ func (v *multipartViewer) run(ctx context.Context) {
 	var last time.Time
 	for {
 		if wait := time.Until(last.Add(v.interval)); v.interval > 0 && wait > 0 && !pause(ctx, timer, wait) {
-			return
+			return ctx.Err()
 		}
 		select {
 		case <-reader.Ready():
 		case <-ctx.Done():
-			return
+			return ctx.Err()
 		}
 		if err := v.room(ctx, timer); err != nil {
-			return
+			return err
 		}
 		p, skipped, err := reader.Next(ctx)
 		if err != nil {
-			return
+			return err
 		}
 		if v.interval == 0 {
 			v.count.skip(skipped)
@@ -156,7 +169,7 @@ func (v *multipartViewer) run(ctx context.Context) {
 			continue // nothing tells the client that it is not the present
 		}
 		if err := v.send(p, last); err != nil {
-			return
+			return err
 		}
 	}
 }
