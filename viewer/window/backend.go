@@ -12,9 +12,9 @@ type backend interface {
 	// size is that of the area that pictures are shown on, in pixels. Nothing: not known now.
 	size() image.Point
 	// resize asks for another size.
-	resize(image.Point)
+	resize(image.Point) error
 	// fullScreen switches it on or off.
-	fullScreen(on bool)
+	fullScreen(on bool) error
 	// visible is false when the window was closed.
 	visible() bool
 	// key lets the window work for that long and returns the key that was pressed, at once, or -1.

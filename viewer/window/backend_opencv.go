@@ -58,16 +58,16 @@ func (h *highgui) size() image.Point {
 	return image.Pt(int(width), int(height))
 }
 
-func (h *highgui) resize(size image.Point) {
-	C.lensbus_window_resize(h.name, C.int(size.X), C.int(size.Y), &h.room[0], C.int(len(h.room)))
+func (h *highgui) resize(size image.Point) error {
+	return h.result(C.lensbus_window_resize(h.name, C.int(size.X), C.int(size.Y), &h.room[0], C.int(len(h.room))))
 }
 
-func (h *highgui) fullScreen(on bool) {
+func (h *highgui) fullScreen(on bool) error {
 	var flag C.int
 	if on {
 		flag = 1
 	}
-	C.lensbus_window_full_screen(h.name, flag, &h.room[0], C.int(len(h.room)))
+	return h.result(C.lensbus_window_full_screen(h.name, flag, &h.room[0], C.int(len(h.room))))
 }
 
 func (h *highgui) visible() bool {

@@ -51,12 +51,15 @@ func displayAddresses(display string) (network string, addresses []string) {
 	host := display[:colon]
 	text, _, _ := strings.Cut(display[colon+1:], ".")
 	number, err := strconv.Atoi(text)
-	if err != nil || number < 0 || number > 59535 || strings.ContainsAny(host, "/:") {
+	if err != nil || number < 0 || strings.ContainsAny(host, "/:") {
 		return "", nil
 	}
 	if host == "" || host == "unix" {
 		path := filepath.Join("/tmp/.X11-unix", "X"+strconv.Itoa(number))
 		return "unix", []string{"@" + path, path}
+	}
+	if number > 65535-6000 {
+		return "", nil
 	}
 	return "tcp", []string{net.JoinHostPort(host, strconv.Itoa(6000+number))}
 }

@@ -11,48 +11,46 @@ const wideScreen = 16.0 / 9
 // gap between two tiles, in pixels.
 const gap = 2
 
-// grid divides area into n tiles in reading order: as many columns as make pictures of the given
-// aspect (width to height) largest, rows that differ by one tile at most, short rows centred. All
-// tiles are of one size.
+// grid places n tiles of the given aspect (width to height) in the middle of area, in reading order:
+// as many columns as make them largest, rows that differ by one tile at most, short rows centred.
+// All tiles are of one size.
 func grid(n int, area image.Point, aspect float64) []image.Rectangle {
 	if n <= 0 || area.X <= 0 || area.Y <= 0 {
 		return nil
 	}
-	best, columns := -1.0, 1
-	for c := 1; c <= n; c++ {
-		rows := (n + c - 1) / c
-		width, height := cell(area, c, rows)
-		scale := math.Min(float64(width), float64(height)*aspect)
-		if scale > best {
-			best, columns = scale, c
+	var size image.Point
+	rows := 1
+	for r := 1; r <= n; r++ {
+		if s := largest(area, (n+r-1)/r, r, aspect); s.X > size.X {
+			size, rows = s, r
 		}
 	}
-	rows := (n + columns - 1) / columns
-	width, height := cell(area, columns, rows)
-	// Balanced rows may need fewer columns than were tried: 4 tiles of 3 columns are 2 and 2.
-	if widest := (n + rows - 1) / rows; widest < columns {
-		width, height = cell(area, widest, rows)
-	}
-	width, height = max(width, 1), max(height, 1)
-
 	tiles := make([]image.Rectangle, 0, n)
-	top := (area.Y - rows*height - (rows-1)*gap) / 2
+	top := (area.Y - rows*size.Y - (rows-1)*gap) / 2
 	for row := range rows {
 		count := n / rows
 		if row < n%rows {
 			count++
 		}
-		left := (area.X - count*width - (count-1)*gap) / 2
+		left := (area.X - count*size.X - (count-1)*gap) / 2
 		for i := range count {
-			at := image.Pt(left+i*(width+gap), top+row*(height+gap))
-			tiles = append(tiles, image.Rectangle{Min: at, Max: at.Add(image.Pt(width, height))})
+			at := image.Pt(left+i*(size.X+gap), top+row*(size.Y+gap))
+			tiles = append(tiles, image.Rectangle{Min: at, Max: at.Add(size)})
 		}
 	}
 	return tiles
 }
 
-func cell(area image.Point, columns, rows int) (width, height int) {
-	return (area.X - (columns-1)*gap) / columns, (area.Y - (rows-1)*gap) / rows
+// largest is the size of tiles that so many columns and rows leave room for.
+func largest(area image.Point, columns, rows int, aspect float64) image.Point {
+	width := float64(area.X-(columns-1)*gap) / float64(columns)
+	height := float64(area.Y-(rows-1)*gap) / float64(rows)
+	if width > height*aspect {
+		width = height * aspect
+	} else {
+		height = width / aspect
+	}
+	return image.Pt(max(1, int(width+0.01)), max(1, int(height+0.01)))
 }
 
 // fit returns the largest rectangle of size's shape in the middle of tile.
@@ -73,19 +71,11 @@ func fit(size image.Point, tile image.Rectangle) image.Rectangle {
 // firstSize is how large a window opens for n pictures of the given aspect: a grid without margins
 // inside 1280x720, which fits every screen of today.
 func firstSize(n int, aspect float64) image.Point {
-	within := image.Pt(1280, 720)
-	tiles := grid(max(n, 1), within, aspect)
-	tile := fit(image.Pt(int(aspect*10000), 10000), image.Rectangle{Max: tiles[0].Size()})
-	columns, rows := 0, 0
-	for i, t := range tiles {
-		if t.Min.Y == tiles[0].Min.Y {
-			columns++
-		}
-		if i == 0 || t.Min.Y != tiles[i-1].Min.Y {
-			rows++
-		}
+	var all image.Rectangle
+	for _, tile := range grid(max(n, 1), image.Pt(1280, 720), aspect) {
+		all = all.Union(tile)
 	}
-	return image.Pt(columns*tile.Dx()+(columns-1)*gap, rows*tile.Dy()+(rows-1)*gap)
+	return all.Size()
 }
 
 // reduction is by how much the decoder may shrink a picture, which costs it less than decoding it

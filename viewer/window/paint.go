@@ -20,7 +20,7 @@ const (
 
 // How much of the picture shows through, in 256.
 const (
-	keepBand   = 90  // below a line of text
+	keepBand   = 72  // below a line of text
 	keepStale  = 100 // in a picture that is no longer live
 	keepNotice = 60  // below a message
 )

@@ -3,12 +3,14 @@
 package window
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
 	"image"
 	"image/png"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -44,7 +46,7 @@ func windowProcess(url string) int {
 	for _, id := range strings.Fields(os.Getenv("LENSBUS_TEST_CAMERAS")) {
 		cfg.Cameras = append(cfg.Cameras, frame.CameraID(id))
 	}
-	if err := Run(ctx, cfg, Deps{Bus: conn}); err != nil {
+	if err := Run(ctx, cfg, Deps{Bus: conn, Log: slog.New(slog.NewTextHandler(os.Stderr, nil))}); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -174,6 +176,50 @@ func (p *process) press(keys ...string) {
 	if out, err := p.try("xdotool", append([]string{"key", "--clearmodifiers"}, keys...)...); err != nil {
 		p.t.Fatalf("press %v: %v: %s", keys, err, out)
 	}
+}
+
+// watchWindowManager tells of every request that a window manager would get to change a window's
+// state, full screen among them. There is none on this screen, so that nothing else does.
+func (s *screen) watchWindowManager() <-chan struct{} {
+	s.t.Helper()
+	for _, tool := range []string{"xev", "stdbuf"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			s.t.Skipf("SKIPPED from here on: %s is missing (apt-get install x11-utils coreutils)", tool)
+		}
+	}
+	c := exec.CommandContext(s.t.Context(), "stdbuf", "-oL", "xev", "-root")
+	c.Env = s.environment()
+	out, err := c.StdoutPipe()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	listens, asked, done := make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{})
+	tell := func(to chan struct{}) {
+		select {
+		case to <- struct{}{}:
+		default:
+		}
+	}
+	go func() {
+		defer close(done)
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			tell(listens)
+			if strings.Contains(lines.Text(), "(_NET_WM_STATE)") {
+				tell(asked)
+			}
+		}
+	}()
+	s.t.Cleanup(func() { _ = c.Process.Kill(); <-done; _ = c.Wait() })
+	x := 0
+	eventually(s.t, 10*time.Second, "xev listens", func() bool {
+		x = (x + 7) % 100
+		_, _ = s.try("xdotool", "mousemove", fmt.Sprint(1200+x), "880")
+		return len(listens) > 0
+	})
+	return asked
 }
 
 // waitEnd waits for the process and returns its exit status.

@@ -166,17 +166,19 @@ func (w *window) layout() {
 		}
 	}
 	aspect := aspectOf(shapes)
+	if w.opened != (image.Point{}) && len(shapes) > 0 && len(shapes) == len(shown) {
+		// With the first pictures the window takes their shape, unless somebody has given it another.
+		if size := firstSize(len(shown), aspect); area == w.opened && size != area && !w.full {
+			if err := w.backend.resize(size); err != nil {
+				w.deps.Log.Warn("give the window its pictures' shape", "error", err)
+			}
+		}
+		w.opened = image.Point{}
+	}
 	// A picture's shape changes by a rounded pixel with each size.
 	same := aspect > w.aspect*0.98 && aspect < w.aspect*1.02
 	if area == w.area && same && slices.Equal(shown, w.shown) {
 		return
-	}
-	if w.opened != (image.Point{}) && len(shapes) > 0 && len(shapes) == len(shown) {
-		// With the first pictures the window takes their shape, unless somebody has given it another.
-		if size := firstSize(len(shown), aspect); area == w.opened && size != area && !w.full {
-			w.backend.resize(size)
-		}
-		w.opened = image.Point{}
 	}
 	for _, v := range w.shown {
 		if !slices.Contains(shown, v) { // hidden now: what it shows will be out of date
@@ -227,7 +229,9 @@ func (w *window) act(key int, now time.Time) bool {
 		return true
 	case doFullScreen:
 		w.full = !w.full
-		w.backend.fullScreen(w.full)
+		if err := w.backend.fullScreen(w.full); err != nil {
+			w.deps.Log.Warn("full screen", "error", err)
+		}
 	case doHelp:
 		w.help = !w.help
 	case doAll:
