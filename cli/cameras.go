@@ -20,7 +20,7 @@ type camerasCommand struct {
 	fileFlag
 	serverFlags
 	JSON bool          `help:"Print a JSON array of the cameras' statuses."`
-	Wait time.Duration `default:"2.5s" help:"How long to listen. Every camera tells its status every 2s."`
+	Wait time.Duration `default:"3s" help:"How long to listen. Every camera tells its status every 2s. Default 3s."`
 }
 
 func (c *camerasCommand) Run(ctx context.Context, s *session) error {

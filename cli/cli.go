@@ -113,8 +113,7 @@ func (p Program) main(line *grammar) (code int, err error) {
 		return 0, fmt.Errorf("command line: %w", err)
 	}
 	if len(p.Args) == 0 {
-		_, _ = parser.Parse([]string{"--help"})
-		return exitUsage, nil
+		return 0, usage(errors.New("which command? lensbus --help lists them; `lensbus up` is a demo"))
 	}
 	command, err := parser.Parse(p.Args)
 	if err != nil {

@@ -40,7 +40,8 @@ func (c *publishCommand) Run(ctx context.Context, s *session) error {
 		}
 		return s.use(conn, func() error { return s.life.run(ctx, s.publisher(conn, f)) })
 	}
-	if c.Server != "" || c.Context != "" {
+	// What the environment says is for commands that are not told anything else.
+	if c.Server != os.Getenv("LENSBUS_SERVER") || c.Context != os.Getenv("LENSBUS_CONTEXT") {
 		return usage(errors.New("--embed-broker runs a broker and --server or --context uses another: give one of them"))
 	}
 	c.apply(c.Listen, &f.Broker)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/lensbus/lensbus/broker"
@@ -40,11 +42,13 @@ func (s *session) reach(ctx context.Context, conn *bus.Conn) error {
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	why := "" // the last attempt's error, where there was one
-	if last := conn.NATS().LastError(); last != nil {
-		why = " (" + last.Error() + ")"
+	var tried []string
+	for _, server := range conn.NATS().Servers() {
+		if u, err := url.Parse(server); err == nil { // without credentials, which a user name may be too
+			tried = append(tried, u.Scheme+"://"+u.Host)
+		}
 	}
-	return fmt.Errorf("no NATS server has answered within %s%s: start one with `lensbus up` or `lensbus broker`, or say where it is with --server", answerWait, why)
+	return fmt.Errorf("no NATS server has answered within %s at %s: start one with `lensbus up` or `lensbus broker`, or say where it is with --server", answerWait, strings.Join(tried, ", "))
 }
 
 // use runs a command with its connection and closes that afterwards.

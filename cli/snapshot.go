@@ -36,7 +36,7 @@ func (c *snapshotCommand) Run(ctx context.Context, s *session) error {
 		defer cancel()
 		picture, err := conn.Newest(ctx, c.ID)
 		if err != nil {
-			return fmt.Errorf("snapshot of camera %s: %w", c.ID, err)
+			return err
 		}
 		if age := time.Since(picture.Captured); age > 2*frame.StatusInterval {
 			s.log.Warn("the newest picture is not a live one", "camera", c.ID, "taken", picture.Captured.Local().Format(time.DateTime), "age", age.Round(time.Second))

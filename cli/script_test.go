@@ -1,0 +1,212 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"lensbus": func() {
+			os.Exit(Main(Program{Version: "v0.0.0-test", Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}))
+		},
+	})
+}
+
+// The scripts run the program itself, in processes of its own. Besides testscript's commands they have:
+//
+//	exits CODE PROGRAM ARG...      run it and want this exit code
+//	until PROGRAM ARG... REGEXP    run it again and again until it ends well and its output has that
+//	start NAME PROGRAM ARG...      run it in the background, output to NAME.out and NAME.err
+//	await FILE REGEXP [VARIABLE]   wait until the file has it; VARIABLE becomes the first group
+//	end NAME SIGNAL CODE           signal it, and want that it ends within 2 s with this exit code
+//	ends NAME CODE                 want that it ends by itself with this exit code
+//	fetch URL FILE [REGEXP]        GET, until it answers 200 (and has the text)
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			env.Values[processesKey{}] = map[string]*process{}
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "until": until, "start": start, "await": await, "end": end, "ends": ends, "fetch": fetch,
+		},
+	})
+}
+
+// patience is what anything may take on a busy machine before a test gives up.
+const patience = 30 * time.Second
+
+type processesKey struct{}
+
+type process struct {
+	cmd  *exec.Cmd
+	done chan struct{}
+}
+
+func processes(ts *testscript.TestScript) map[string]*process {
+	return ts.Value(processesKey{}).(map[string]*process)
+}
+
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM ARG...")
+	}
+	code := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		exit, ok := err.(*exec.ExitError)
+		if !ok {
+			ts.Fatalf("%v", err)
+		}
+		code = exit.ExitCode()
+	}
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("exit code %d, want %s", code, args[0])
+	}
+}
+
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: until PROGRAM ARG... REGEXP")
+	}
+	last := len(args) - 1
+	pattern, err := regexp.Compile("(?ms)" + args[last])
+	ts.Check(err)
+	eventually(ts, args[last], func() bool {
+		err := ts.Exec(args[0], args[1:last]...)
+		return err == nil && pattern.MatchString(ts.ReadFile("stdout"))
+	})
+}
+
+func start(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: start NAME PROGRAM ARG...")
+	}
+	name := args[0]
+	cmd := exec.Command(args[1], args[2:]...)
+	cmd.Dir = ts.MkAbs(".")
+	for _, variable := range []string{"PATH", "HOME", "TMPDIR", "LENSBUS_SERVER", "LENSBUS_CAMERA", "LENSBUS_WEB_LISTEN", "LENSBUS_LOG_LEVEL", "PASSWORD"} {
+		if value := ts.Getenv(variable); value != "" {
+			cmd.Env = append(cmd.Env, variable+"="+value)
+		}
+	}
+	for file, stream := range map[string]*io.Writer{".out": &cmd.Stdout, ".err": &cmd.Stderr} {
+		f, err := os.Create(ts.MkAbs(name + file))
+		ts.Check(err)
+		defer func() { _ = f.Close() }() // the process has its own
+		*stream = f
+	}
+	ts.Check(cmd.Start())
+	p := &process{cmd: cmd, done: make(chan struct{})}
+	go func() { defer close(p.done); _ = cmd.Wait() }() // the state says how it ended
+	processes(ts)[name] = p
+	ts.Defer(func() {
+		_ = cmd.Process.Kill() // fails where it has ended
+		<-p.done
+		if log, err := os.ReadFile(ts.MkAbs(name + ".err")); err == nil {
+			ts.Logf("[%s]\n%s", name, log)
+		}
+	})
+}
+
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: await FILE REGEXP [VARIABLE]")
+	}
+	pattern, err := regexp.Compile("(?m)" + args[1])
+	ts.Check(err)
+	eventually(ts, args[0]+" has "+args[1], func() bool {
+		text, err := os.ReadFile(ts.MkAbs(args[0]))
+		found := pattern.FindSubmatch(text)
+		if err != nil || found == nil {
+			return false
+		}
+		if len(args) == 3 {
+			ts.Setenv(args[2], string(found[1]))
+		}
+		return true
+	})
+}
+
+func eventually(ts *testscript.TestScript, what string, condition func() bool) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(patience)
+	for !condition() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			ts.Fatalf("not within %s: %s", patience, what)
+		}
+	}
+}
+
+func end(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: end NAME SIGNAL CODE")
+	}
+	p := processes(ts)[args[0]]
+	sig := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL}[args[1]]
+	began := time.Now()
+	ts.Check(p.cmd.Process.Signal(sig))
+	ends(ts, false, []string{args[0], args[2]})
+	if took := time.Since(began); took > 2*time.Second { // the bound that the program promises
+		ts.Fatalf("%s took %s to end, the bound is 2s", args[0], took)
+	}
+}
+
+func ends(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: ends NAME CODE")
+	}
+	p := processes(ts)[args[0]]
+	select {
+	case <-p.done:
+	case <-time.After(patience):
+		ts.Fatalf("%s has not ended within %s", args[0], patience)
+	}
+	if code := strconv.Itoa(p.cmd.ProcessState.ExitCode()); code != args[1] {
+		ts.Fatalf("%s: exit code %s, want %s", args[0], code, args[1])
+	}
+}
+
+func fetch(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: fetch URL FILE [REGEXP]")
+	}
+	want := regexp.MustCompile("")
+	if len(args) == 3 {
+		want = regexp.MustCompile("(?m)" + args[2])
+	}
+	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	last := ""
+	eventually(ts, "GET "+args[0], func() bool {
+		resp, err := client.Get(args[0])
+		if err != nil {
+			last = err.Error()
+			return false
+		}
+		defer func() { _ = resp.Body.Close() }()
+		body, err := io.ReadAll(resp.Body)
+		last = fmt.Sprint(resp.Status, err, strings.ToValidUTF8(string(body[:min(len(body), 500)]), "?"))
+		if err != nil || resp.StatusCode != http.StatusOK || !want.Match(body) {
+			return false
+		}
+		ts.Check(os.WriteFile(filepath.Clean(ts.MkAbs(args[1])), body, 0o600))
+		return true
+	})
+	ts.Logf("%s", last)
+}
