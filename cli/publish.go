@@ -54,12 +54,12 @@ func (c *publishCommand) Run(ctx context.Context, s *session) error {
 // publisher is the role that publishes the file's cameras.
 func (s *session) publisher(conn *bus.Conn, f file) role {
 	return role{"cameras", func(ctx context.Context) error {
-		self, err := os.Executable()
-		if err != nil {
-			return err
+		deps := publisher.Deps{Bus: conn, Log: s.log}
+		if self, err := os.Executable(); err == nil {
+			deps.Worker = []string{self, "capture-worker"}
+		} else {
+			s.log.Warn("cameras are not isolated from each other: this program's file is not found (no /proc?)", "error", err)
 		}
-		return publisher.Run(ctx, publisher.Config{Cameras: f.Cameras}, publisher.Deps{
-			Bus: conn, Log: s.log, Worker: []string{self, "capture-worker"},
-		})
+		return publisher.Run(ctx, publisher.Config{Cameras: f.Cameras}, deps)
 	}}
 }
