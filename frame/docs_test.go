@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -110,13 +111,19 @@ func sortedKeys(rows map[string]string) []string {
 
 func TestPageNamesEveryConstant(t *testing.T) {
 	page := readPage(t)
-	for head, prefix := range map[string]string{"header": "Header", "state": "State", "reason": "Reason"} {
+	for prefix, heads := range map[string][]string{
+		"Header": {"header", "answer header"}, "State": {"state"}, "Reason": {"reason"}, "Verb": {"verb"},
+	} {
 		want := constants(t, prefix)
 		if len(want) < 3 {
 			t.Fatalf("found only %q", want)
 		}
-		if diff := cmp.Diff(want, sortedKeys(tableRows(t, page, head))); diff != "" {
-			t.Errorf("%ss (-code +page):\n%s", head, diff)
+		got := make(map[string]string)
+		for _, head := range heads {
+			maps.Copy(got, tableRows(t, page, head))
+		}
+		if diff := cmp.Diff(want, sortedKeys(got)); diff != "" {
+			t.Errorf("%s (-code +page):\n%s", prefix, diff)
 		}
 	}
 	var want []string
@@ -135,6 +142,9 @@ func TestPageNamesEveryConstant(t *testing.T) {
 		frame.AllFrames, frame.AllStatuses, frame.CameraID("<id>").StreamName(),
 		fmt.Sprintf("every %g s", frame.StatusInterval.Seconds()),
 		fmt.Sprintf("%d MiB with headers", limits.Bytes>>20),
+		fmt.Sprintf("request is at most %d KiB", frame.MaxControlBytes>>10),
+		fmt.Sprintf("lease for at most %g s", frame.LeaseLimit.Seconds()),
+		"`nats micro info " + frame.ServiceName + "`", "metadata as `" + frame.ServiceMetadataCamera + "`",
 		fmt.Sprintf("%d %03d %03d ", limits.Pixels/1e6, limits.Pixels/1e3%1e3, limits.Pixels%1e3),
 	} {
 		if !strings.Contains(page, text) {
@@ -208,7 +218,7 @@ func TestPageExamples(t *testing.T) {
 		}
 	}
 	python := strings.Join(codeBlocks(t, page, "python"), "")
-	for _, header := range constants(t, "Header") {
+	for header := range tableRows(t, page, "header") {
 		if header != frame.HeaderMsgID && !strings.Contains(python, strconv.Quote(header)) {
 			t.Errorf("the example of a publisher does not send %s", header)
 		}

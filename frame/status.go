@@ -15,6 +15,7 @@ type State string
 // The states of a camera.
 const (
 	StateOpening State = "opening" // the source is being opened
+	StateIdle    State = "idle"    // on demand, and nobody watches: the source is closed
 	StateLive    State = "live"    // pictures are coming
 	StateFrozen  State = "frozen"  // the source is open and delivers nothing, or the same picture again and again
 	StateLost    State = "lost"    // the source failed; it is opened again after a pause
@@ -47,6 +48,8 @@ type Status struct {
 	FPS      float64 `json:"fps"`                 // frames sent per second, over the last seconds
 	FPSAsked float64 `json:"fps_asked,omitempty"` // what the configuration asks for
 	BitRate  float64 `json:"bit_rate"`            // bit/s sent, over the last seconds
+
+	Watchers int `json:"watchers"` // leases held, see VerbWatch
 
 	Sent    uint64            `json:"sent"`    // frames in this epoch
 	Dropped map[string]uint64 `json:"dropped"` // frames not sent, by reason
@@ -93,7 +96,7 @@ func DecodeStatus(subject string, data []byte) (Status, error) {
 // check finds what no publisher of lensbus says.
 func (s *Status) check() error {
 	switch s.State {
-	case StateOpening, StateLive, StateFrozen, StateLost, StateEnded:
+	case StateOpening, StateIdle, StateLive, StateFrozen, StateLost, StateEnded:
 	default:
 		return fmt.Errorf("unknown state %.40q", s.State)
 	}
@@ -105,6 +108,9 @@ func (s *Status) check() error {
 	}
 	if s.FPS < 0 || s.FPSAsked < 0 || s.BitRate < 0 {
 		return fmt.Errorf("negative rate: %g fps, %g asked, %g bit/s", s.FPS, s.FPSAsked, s.BitRate)
+	}
+	if s.Watchers < 0 {
+		return fmt.Errorf("%d watchers", s.Watchers)
 	}
 	for reason := range s.Dropped {
 		if !validCameraID(reason) {

@@ -22,7 +22,7 @@ func fullStatus() frame.Status {
 		Warnings: []string{"asked for 60 fps, got 30", "höher als „HD“"},
 		Time:     at, Since: at.Add(-time.Second), Started: at.Add(-time.Hour), LastFrame: at.Add(-5 * time.Second),
 		Host: "shed", Kind: "v4l2", Source: "v4l2:/dev/video0", Format: "MJPG", Untouched: true,
-		Width: 1920, Height: 1080, FPS: 29.97, FPSAsked: 60, BitRate: 24e6,
+		Width: 1920, Height: 1080, FPS: 29.97, FPSAsked: 60, BitRate: 24e6, Watchers: 2,
 		Sent: 1<<63 + 5, Dropped: map[string]uint64{"network": 3, "too_large": 1}, Stream: "memory",
 	}
 }
@@ -34,8 +34,8 @@ func TestStatusComesBack(t *testing.T) {
 			t.Fatalf("the test leaves %s out", reflect.TypeFor[frame.Status]().Field(i).Name)
 		}
 	}
-	for _, state := range []frame.State{frame.StateOpening, frame.StateLive, frame.StateFrozen, frame.StateLost, frame.StateEnded} {
-		want.State = state
+	for _, state := range constants(t, "State") {
+		want.State = frame.State(state)
 		data, err := json.Marshal(want)
 		if err != nil {
 			t.Fatal(err)
@@ -109,6 +109,7 @@ func statusCases() []statusCase {
 		"fps":        {`"30"`, `-1`, `NaN`, `Infinity`, `1e999`},
 		"fps_asked":  {`-0.5`, `[]`},
 		"bit_rate":   {`-1`, `{}`},
+		"watchers":   {`-1`, `"2"`, `2.5`},
 		"sent":       {`-1`, `1.5`, `18446744073709551616`, `"5"`},
 		"dropped":    {`5`, `[]`, `{"network":-1}`, `{"network":"1"}`, `{"":1}`, `{"a b":1}`, `{"{le=\"1\"}":1}`, `{"` + strings.Repeat("a", 33) + `":1}`},
 		"stream":     {`5`, `[]`},
