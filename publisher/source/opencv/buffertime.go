@@ -5,20 +5,25 @@ import (
 	"time"
 )
 
-// maxBufferAge is how old a picture may be by its driver's time stamp. OpenCV keeps four buffers, so
-// at 1 picture in 2 seconds an honest one can be some seconds old.
-const maxBufferAge = 10 * time.Second
+// How old a picture may be by its driver's time stamp, and how far in the future. OpenCV keeps four
+// buffers, so at 1 picture in 2 seconds an honest one can be some seconds old; and drivers that stamp
+// the end of an exposure may hand the picture out before it.
+const (
+	maxBufferAge   = 10 * time.Second
+	maxBufferAhead = time.Second
+)
 
 // bufferTime makes wall-clock time of a driver's time stamp in milliseconds. mono and wall are
-// CLOCK_MONOTONIC and the wall clock now. Most drivers stamp with the first; some with the second,
-// with another clock, or with 0: where the picture would be from the future or too old by both
-// clocks, the result is wall and false.
+// CLOCK_MONOTONIC (0: there is none) and the wall clock now. Most drivers stamp with the first; some
+// with the second, with another clock, or with 0: where the picture would be too old or from the
+// future by both clocks, the result is wall and false. No picture is from the future: one that is a
+// little ahead counts as taken now.
 func bufferTime(ms float64, mono time.Duration, wall time.Time) (time.Time, bool) {
 	if !(ms > 0 && ms < math.MaxInt64/1e6) { // written so that NaN fails
 		return wall, false
 	}
 	stamp := time.Duration(ms * float64(time.Millisecond))
-	if age := mono - stamp; plausible(age) {
+	if age := mono - stamp; mono > 0 && plausible(age) {
 		return wall.Add(-max(age, 0)), true
 	}
 	if age := wall.Sub(time.Unix(0, int64(stamp))); plausible(age) {
@@ -27,5 +32,4 @@ func bufferTime(ms float64, mono time.Duration, wall time.Time) (time.Time, bool
 	return wall, false
 }
 
-// plausible allows for a millisecond of rounding on the side of the future.
-func plausible(age time.Duration) bool { return age >= -time.Millisecond && age <= maxBufferAge }
+func plausible(age time.Duration) bool { return age >= -maxBufferAhead && age <= maxBufferAge }

@@ -162,10 +162,12 @@ func (c *capture) read(dev *device) error {
 		}
 		if first {
 			c.setInfo(dev.info, &r)
+		}
+		c.note(&r, warning)
+		if first { // only now does Info say what is true
 			first = false
 			c.opened <- nil
 		}
-		c.note(&r, warning)
 		if mat = c.hand(r); mat == nil {
 			return source.ErrClosed
 		}
