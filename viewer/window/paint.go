@@ -49,7 +49,13 @@ func emOf(at image.Rectangle) int {
 	return min(max(min(at.Dy()/30, at.Dx()/36), 12), 48)
 }
 
+// tile draws t and nothing outside it.
 func (p *painter) tile(on *pixels, t tile) {
+	if t.at.Intersect(on.bounds()).Empty() {
+		return
+	}
+	on.clip = t.at
+	defer func() { on.clip = image.Rectangle{} }()
 	on.fill(t.at, paperTile)
 	if t.picture != nil {
 		r := fit(t.picture.size(), t.at)

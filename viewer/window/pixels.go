@@ -11,6 +11,7 @@ import (
 type pixels struct {
 	data          []byte
 	width, height int
+	clip          image.Rectangle // all that may be painted on; empty: everything
 }
 
 // colour is 0xRRGGBB.
@@ -20,6 +21,15 @@ func (c colour) bgr() [3]byte { return [3]byte{byte(c), byte(c >> 8), byte(c >> 
 
 func (p *pixels) size() image.Point       { return image.Pt(p.width, p.height) }
 func (p *pixels) bounds() image.Rectangle { return image.Rect(0, 0, p.width, p.height) }
+
+// within is the part of r that may be painted on.
+func (p *pixels) within(r image.Rectangle) image.Rectangle {
+	r = r.Intersect(p.bounds())
+	if !p.clip.Empty() {
+		r = r.Intersect(p.clip)
+	}
+	return r
+}
 
 // resize makes p of the given size, with its memory where that suffices. What it shows is undefined.
 func (p *pixels) resize(size image.Point) {
@@ -35,7 +45,7 @@ func (p *pixels) row(y, x0, x1 int) []byte {
 
 // fill paints r in one colour.
 func (p *pixels) fill(r image.Rectangle, c colour) {
-	r = r.Intersect(p.bounds())
+	r = p.within(r)
 	if r.Empty() {
 		return
 	}
@@ -50,7 +60,7 @@ func (p *pixels) fill(r image.Rectangle, c colour) {
 
 // shade darkens r: of each pixel, keep in 256 is left.
 func (p *pixels) shade(r image.Rectangle, keep int) {
-	r = r.Intersect(p.bounds())
+	r = p.within(r)
 	if r.Empty() {
 		return
 	}
@@ -68,7 +78,7 @@ func (p *pixels) shade(r image.Rectangle, keep int) {
 
 // grey takes most of the colour out of r, so that nobody takes the picture for a live one.
 func (p *pixels) grey(r image.Rectangle) {
-	r = r.Intersect(p.bounds())
+	r = p.within(r)
 	for y := r.Min.Y; y < r.Max.Y; y++ {
 		row := p.row(y, r.Min.X, r.Max.X)
 		for i := 0; i+2 < len(row); i += 3 {
@@ -83,7 +93,7 @@ func (p *pixels) grey(r image.Rectangle) {
 // place copies src into r. Where src is not of r's size, as between a change of the window's size
 // and the next decoded picture, the nearest pixels are taken.
 func (p *pixels) place(src *pixels, r image.Rectangle) {
-	visible := r.Intersect(p.bounds())
+	visible := p.within(r)
 	if visible.Empty() || src.width == 0 || src.height == 0 {
 		return
 	}
@@ -104,7 +114,7 @@ func (p *pixels) place(src *pixels, r image.Rectangle) {
 // blend paints c where the mask says, as much as it says, with the mask's corner at the given point.
 func (p *pixels) blend(mask *image.Alpha, at image.Point, c colour) {
 	r := mask.Rect.Sub(mask.Rect.Min).Add(at)
-	visible, dot := r.Intersect(p.bounds()), c.bgr()
+	visible, dot := p.within(r), c.bgr()
 	for y := visible.Min.Y; y < visible.Max.Y; y++ {
 		cover := mask.Pix[(y-r.Min.Y)*mask.Stride+visible.Min.X-r.Min.X:]
 		row := p.row(y, visible.Min.X, visible.Max.X)

@@ -272,6 +272,7 @@ func TestRealFootage(t *testing.T) {
 	s := startScreen(t, 1400, 900)
 	startCamera(t, conn, "street", 25, pictures)
 	startCamera(t, conn, "yard", 10, pictures[15:])
+	began := time.Now()
 	w := s.openWindow(url, "street", "yard")
 	changed := func(a, b image.Image, part image.Rectangle) (n int) {
 		for y := part.Min.Y; y < part.Max.Y; y += 3 {
@@ -301,4 +302,5 @@ func TestRealFootage(t *testing.T) {
 	if code := w.waitEnd(5 * time.Second); code != 0 {
 		t.Errorf("exit %d after Escape", code)
 	}
+	t.Logf("the window took %v of processor time in %v", w.cmd.ProcessState.UserTime()+w.cmd.ProcessState.SystemTime(), time.Since(began).Round(time.Millisecond))
 }
