@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -27,7 +28,7 @@ func OpenAny(ctx context.Context, spec source.Spec, env source.Env) (source.Sour
 	var open func() (*gocv.VideoCapture, error)
 	switch index, err := strconv.Atoi(spec.Address); {
 	case err == nil && index >= 0:
-		if hasV4L2 {
+		if runtime.GOOS == "linux" {
 			return OpenV4L2(ctx, source.Spec{Kind: source.KindV4L2, Address: "/dev/video" + strconv.Itoa(index)}, env)
 		}
 		open = func() (*gocv.VideoCapture, error) {

@@ -10,11 +10,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"gocv.io/x/gocv"
 
 	"github.com/lensbus/lensbus/publisher/source"
+	"github.com/lensbus/lensbus/publisher/source/v4l2"
 )
 
 // OpenFile opens a video file with OpenCV's FFmpeg. Its pictures come at the pace of the file's own
@@ -91,12 +91,5 @@ func fourccName(value float64) string {
 	if !(value > 0 && value <= 0xFFFFFFFF) { // written so that NaN fails
 		return ""
 	}
-	v := uint32(value)
-	name := string([]byte{byte(v), byte(v >> 8), byte(v >> 16), byte(v >> 24)})
-	for _, c := range []byte(name) {
-		if c < ' ' || c > '~' {
-			return ""
-		}
-	}
-	return strings.TrimSpace(name)
+	return v4l2.FourCC(uint32(value))
 }

@@ -14,6 +14,7 @@ import (
 	"gocv.io/x/gocv"
 
 	"github.com/lensbus/lensbus/publisher/source"
+	"github.com/lensbus/lensbus/publisher/source/v4l2"
 )
 
 // OpenV4L2 opens a camera of this (Linux) machine. With format=MJPG, or where no format is asked for and
@@ -31,10 +32,11 @@ func OpenV4L2(ctx context.Context, spec source.Spec, env source.Env) (source.Sou
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	offered, err := probe(path)
+	camera, err := v4l2.Probe(path) // OpenCV only says no
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	offered := camera.Formats
 	return newCapture(ctx, name, env, func() (device, error) {
 		native, err := gocv.OpenVideoCaptureWithAPI(path, gocv.VideoCaptureV4L2)
 		if err != nil {
