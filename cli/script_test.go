@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/lensbus/lensbus/publisher/source/opencv"
 )
 
 func TestMain(m *testing.M) {
@@ -32,6 +34,7 @@ func TestMain(m *testing.M) {
 //	start NAME PROGRAM ARG...      run it in the background, output to NAME.out and NAME.err
 //	await FILE REGEXP [VARIABLE]   wait until the file has it; VARIABLE becomes the first group
 //	end NAME SIGNAL CODE           signal it, and want that it ends within 2 s with this exit code
+//	killcapture NAME               kill -9 its only capture process
 //	ends NAME CODE                 want that it ends by itself with this exit code
 //	fetch URL FILE [REGEXP]        GET, until it answers 200 (and has the text)
 func TestScripts(t *testing.T) {
@@ -39,10 +42,21 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
 			env.Values[processesKey{}] = map[string]*process{}
-			return nil
+			if !opencv.Built {
+				return nil
+			}
+			folder, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "gocv.io/x/gocv").Output()
+			env.Setenv("FOOTAGE", filepath.Join(strings.TrimSpace(string(folder)), "images", "small.mp4"))
+			return err
+		},
+		Condition: func(name string) (bool, error) {
+			if name == "opencv" {
+				return opencv.Built, nil
+			}
+			return false, fmt.Errorf("no such condition: %s", name)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "until": until, "start": start, "await": await, "end": end, "ends": ends, "fetch": fetch,
+			"exits": exits, "until": until, "start": start, "await": await, "end": end, "killcapture": killCapture, "ends": ends, "fetch": fetch,
 		},
 	})
 }
@@ -166,6 +180,26 @@ func end(ts *testscript.TestScript, neg bool, args []string) {
 	if took := time.Since(began); took > 2*time.Second { // the bound that the program promises
 		ts.Fatalf("%s took %s to end, the bound is 2s", args[0], took)
 	}
+}
+
+func killCapture(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: killcapture NAME")
+	}
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", processes(ts)[args[0]].cmd.Process.Pid))
+	ts.Check(err)
+	var children []string
+	for _, thread := range threads {
+		pids, err := os.ReadFile(thread)
+		ts.Check(err)
+		children = append(children, strings.Fields(string(pids))...)
+	}
+	if len(children) != 1 {
+		ts.Fatalf("%s has the children %v, want one", args[0], children)
+	}
+	pid, err := strconv.Atoi(children[0])
+	ts.Check(err)
+	ts.Check(syscall.Kill(pid, syscall.SIGKILL))
 }
 
 func ends(ts *testscript.TestScript, neg bool, args []string) {
