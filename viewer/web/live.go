@@ -122,14 +122,10 @@ func (v *socketViewer) run(ctx context.Context) error {
 	stall := time.NewTicker(v.socket.stall / 4)
 	defer stall.Stop()
 	for {
-		newer := pictures.Ready()
+		ready := pictures.Ready()
+		newer := ready
 		if !v.window.open() {
-			select {
-			case <-newer:
-				v.window.wait()
-			default:
-			}
-			newer = nil
+			newer = nil // it stays where it is, and a newer one takes its place
 		}
 		var err error
 		select {
@@ -137,6 +133,11 @@ func (v *socketViewer) run(ctx context.Context) error {
 			return ctx.Err()
 		case n := <-v.acks:
 			if n <= v.n { // a frame that was never sent acknowledges nothing
+				select {
+				case <-ready:
+					v.window.wait()
+				default:
+				}
 				v.window.acked(n, time.Now(), true)
 			}
 		case t := <-v.times:
