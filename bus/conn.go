@@ -62,6 +62,8 @@ type Conn struct {
 	frames *framesConn // publishes frames; nil until the first Publisher
 	link   *link       // receives frames; nil until the first Live
 	closed bool
+
+	clocks sync.Map // frame.CameraID → *clock
 }
 
 // Connect returns a connection. It does not wait for the server: one that is not there yet is

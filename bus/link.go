@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -63,13 +65,15 @@ func newLink(dial func(string, ...nats.Option) (*nats.Conn, error), log *slog.Lo
 	return k
 }
 
+// close ends the link and every Live on it.
 func (k *link) close() {
 	k.cancel()
 	<-k.done
 	k.mu.Lock()
-	defer k.mu.Unlock()
-	for live := range k.legs {
-		live.latest.Close(ErrClosed)
+	lives := slices.Collect(maps.Keys(k.legs))
+	k.mu.Unlock()
+	for _, live := range lives {
+		_ = live.Close()
 	}
 }
 

@@ -20,6 +20,8 @@ type Live struct {
 	latest Latest[frame.Frame]
 	link   *link
 	reader *Reader[frame.Frame] // Next's
+	// stopWatch gives the lease back that tells the camera that somebody watches.
+	stopWatch func()
 
 	mu    sync.Mutex
 	prev  frame.Frame // the newest frame, Data dropped
@@ -47,7 +49,7 @@ func (c *Conn) Live(id frame.CameraID) (*Live, error) {
 	if c.link == nil {
 		c.link = newLink(c.dial, c.log)
 	}
-	l := &Live{id: id, link: c.link}
+	l := &Live{id: id, link: c.link, stopWatch: c.Watch(id, false)}
 	l.reader = l.latest.Reader()
 	c.link.add(l)
 	return l, nil
@@ -80,6 +82,7 @@ func (l *Live) Stats() LiveStats {
 func (l *Live) Close() error {
 	l.link.remove(l)
 	l.latest.Close(ErrClosed)
+	l.stopWatch()
 	return nil
 }
 

@@ -18,6 +18,7 @@ const headerRoom = 1 << 10
 type Publisher struct {
 	nc      *framesConn
 	subject string
+	preview string
 }
 
 // framesConn is the connection that all publishers of a Conn share.
@@ -69,7 +70,7 @@ func (c *Conn) Publisher(id frame.CameraID) (*Publisher, error) {
 		frames.Conn = nc
 		c.frames = frames
 	}
-	return &Publisher{nc: c.frames, subject: id.FrameSubject()}, nil
+	return &Publisher{nc: c.frames, subject: id.FrameSubject(), preview: id.PreviewSubject()}, nil
 }
 
 // MaxBytes is how large a frame's data may be on this server now; 0 while there is no connection.
@@ -80,11 +81,21 @@ func (p *Publisher) MaxBytes() int { return int(max(0, p.nc.limit.Load()-headerR
 // the server has stopped reading, and half a second longer than ctx. The errors to expect are
 // [ErrDisconnected] and [ErrTooLarge]; the frame is then not sent, and is not kept for later.
 func (p *Publisher) Publish(ctx context.Context, f *frame.Frame) error {
+	return p.publish(ctx, p.subject, f)
+}
+
+// PublishPreview is Publish for the small picture on cam.<id>.preview; it may be called from
+// another goroutine. f has the numbers of the frame that it was made from.
+func (p *Publisher) PublishPreview(ctx context.Context, f *frame.Frame) error {
+	return p.publish(ctx, p.preview, f)
+}
+
+func (p *Publisher) publish(ctx context.Context, subject string, f *frame.Frame) error {
 	if p.nc.limit.Load() == 0 {
 		return ErrDisconnected
 	}
 	defer p.nc.abortAfter(ctx)()
-	err := p.nc.PublishMsg(&nats.Msg{Subject: p.subject, Header: f.Header(false), Data: f.Data})
+	err := p.nc.PublishMsg(&nats.Msg{Subject: subject, Header: f.Header(false), Data: f.Data})
 	switch {
 	case err == nil:
 		return nil

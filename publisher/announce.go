@@ -22,7 +22,7 @@ func (c *camera) announce(ctx context.Context) {
 		case <-tick.C:
 		case <-c.state.changed:
 		}
-		if err := c.bus.PublishStatus(c.state.status()); err != nil && !errors.Is(err, bus.ErrDisconnected) {
+		if err := c.bus.PublishStatus(c.status()); err != nil && !errors.Is(err, bus.ErrDisconnected) {
 			c.log.Debug("status", "error", err)
 		}
 	}

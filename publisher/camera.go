@@ -2,6 +2,7 @@ package publisher
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,7 +26,14 @@ type camera struct {
 	bus    *bus.Conn
 	sender *sender
 	state  *state
+	tuning *tuning
+	leases *leases
+	device device
 	log    *slog.Logger
+
+	version  string
+	stateDir string
+	replace  bool
 }
 
 func newCamera(id frame.CameraID, cfg CameraConfig, deps Deps, host string) (*camera, error) {
@@ -43,20 +51,43 @@ func newCamera(id frame.CameraID, cfg CameraConfig, deps Deps, host string) (*ca
 		Kind: string(spec.Kind), Source: spec.Redacted(), FPSAsked: spec.FPS,
 		Stream: string(bus.StorageNone),
 	})
+	kept, isSaved, err := loadSaved(deps.StateDir, id)
+	if err != nil {
+		return nil, err
+	}
+	if isSaved {
+		log.Info("settings saved earlier hold", "settings", kept.Settings)
+	}
 	return &camera{
 		id: id, cfg: cfg, spec: spec, bus: deps.Bus, state: state, log: log,
-		open:   opener(spec.Kind, cfg.Isolate == nil || *cfg.Isolate, deps.Worker),
-		sender: newSender(id, out, state, log),
+		open:    opener(spec.Kind, cfg.Isolate == nil || *cfg.Isolate, deps.Worker),
+		sender:  newSender(id, out, state, log),
+		tuning:  newTuning(spec, cfg.Quality, kept),
+		leases:  newLeases(),
+		device:  deviceOf(spec),
+		version: cmp.Or(deps.Version, "0.0.0"), stateDir: deps.StateDir, replace: deps.Replace,
 	}, nil
 }
 
-// run is the camera's life. It ends with ctx or with a source that has an end, and returns nil.
+// run is the camera's life. It ends with ctx or with a source that has an end, and returns nil; its
+// errors are [ErrTaken] and that another publisher has taken the camera over.
 func (c *camera) run(ctx context.Context) error {
+	if err := c.claim(ctx); err != nil {
+		return err
+	}
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	stopAnswering, err := c.answer(ctx, end)
+	if err != nil {
+		return err
+	}
+	defer stopAnswering()
 	pictures := source.NewSlot[source.Picture]()
 	beside, stop := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	running.Go(func() { c.keepStream(beside) })
 	running.Go(func() { c.announce(beside) })
+	running.Go(func() { c.preview(beside) })
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
@@ -73,6 +104,9 @@ func (c *camera) run(ctx context.Context) error {
 	if err := c.bus.PublishStatus(c.state.status()); err != nil && !errors.Is(err, bus.ErrDisconnected) {
 		c.log.Warn("last status", "error", err)
 	}
+	if cause := context.Cause(ctx); errors.Is(cause, errReleased) {
+		return fmt.Errorf("camera %s: %w", c.id, cause)
+	}
 	return nil
 }
 
@@ -83,16 +117,24 @@ func (c *camera) capture(ctx context.Context, pictures *source.Slot[source.Pictu
 		pause.most = 10 * time.Second
 	}
 	lastSaid := ""
-	for {
-		c.state.set(frame.StateOpening, "")
+	for anew := false; ; {
+		if !c.awaitWatcher(ctx) {
+			return
+		}
+		if !anew { // with other settings it is the same life
+			c.state.set(frame.StateOpening, "")
+		}
 		began := time.Now()
 		err := c.captureOnce(ctx, pictures)
+		anew = errors.Is(err, errReopen)
 		switch {
 		case ctx.Err() != nil:
 			return
 		case errors.Is(err, io.EOF):
 			c.log.Info("the source has come to its end")
 			return
+		case anew, errors.Is(err, errUnwatched):
+			continue
 		}
 		err = c.spec.ScrubError(err)
 		c.state.set(frame.StateLost, err.Error())
@@ -112,11 +154,25 @@ func (c *camera) capture(ctx context.Context, pictures *source.Slot[source.Pictu
 	}
 }
 
-// captureOnce opens the source and moves its pictures into the slot until it fails, ends, or ctx
-// is done; the source is closed when it returns. It never waits for what happens to a picture.
+// captureOnce opens the source and moves its pictures into the slot until it fails, ends, is to
+// begin anew, or ctx is done; the source is closed when it returns. It never waits for what
+// happens to a picture.
 func (c *camera) captureOnce(ctx context.Context, pictures *source.Slot[source.Picture]) (err error) {
-	src, err := c.open(ctx, c.spec, source.Env{
-		Camera: string(c.id), Log: c.log, Dropped: c.state.dropped, Quality: c.cfg.Quality,
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	spec, quality, fps, run := c.tuning.begin(func() { cancel(errReopen) })
+	opened := false
+	defer func() {
+		// Where it was ended on purpose, the purpose counts and not how the source took it.
+		if cause := context.Cause(ctx); errors.Is(cause, errReopen) || errors.Is(cause, errUnwatched) {
+			err = cause
+		} else if !opened {
+			c.tuning.ended(run, source.Info{}, c.spec.ScrubError(err))
+		}
+	}()
+	defer c.watchWatchers(ctx, cancel)()
+	src, err := c.open(ctx, spec, source.Env{
+		Camera: string(c.id), Log: c.log, Dropped: c.state.dropped, Quality: quality,
 		OpenTimeout: c.cfg.OpenTimeout, ReadTimeout: c.cfg.ReadTimeout,
 	})
 	if err != nil {
@@ -132,21 +188,25 @@ func (c *camera) captureOnce(ctx context.Context, pictures *source.Slot[source.P
 	for _, warning := range info.Warnings {
 		c.log.Warn(warning)
 	}
-	patience := c.patience(info)
+	patience := c.patience(fps, info)
 	quiet := time.AfterFunc(patience, func() {
 		c.state.set(frame.StateFrozen, fmt.Sprintf("no new picture for %v", patience))
 	})
 	defer quiet.Stop()
 	still := sameness{since: time.Now()}
-	for first := true; ; first = false {
+	thin := thinner{}
+	thin.setRate(fps)
+	for {
 		picture, err := src.Next(ctx)
 		if err != nil {
 			return err
 		}
 		quiet.Reset(patience)
-		if first {
-			info := src.Info()
+		if !opened {
+			opened = true
+			info := c.firstPicture(src.Info(), picture)
 			c.state.opened(info)
+			c.tuning.ended(run, info, nil)
 			c.log.Info("live", "source", c.spec, "width", info.Width, "height", info.Height, "fps", info.FPS, "format", info.Format, "untouched", info.Untouched)
 		}
 		if same := still.observe(picture.Data, time.Now()); same > patience && !c.spec.Still() {
@@ -154,16 +214,27 @@ func (c *camera) captureOnce(ctx context.Context, pictures *source.Slot[source.P
 		} else {
 			c.state.set(frame.StateLive, "")
 		}
+		if !thin.pass(picture.Captured) {
+			c.state.dropped(source.DropRate, 1)
+			continue
+		}
 		if _, dropped := pictures.Put(picture); dropped {
 			c.state.dropped(source.DropNetwork, 1)
 		}
 	}
 }
 
+// firstPicture completes what the source says of itself with what its first picture shows.
+func (c *camera) firstPicture(info source.Info, picture source.Picture) source.Info {
+	if seen, err := frame.ScanJPEG(picture.Data, cameraLimits()); err == nil {
+		info.Width, info.Height = seen.Width, seen.Height
+	}
+	return info
+}
+
 // patience is how long the source may be without a new picture: freeze_after, but three frames of
 // a slow camera.
-func (c *camera) patience(info source.Info) time.Duration {
-	fps := c.spec.FPS
+func (c *camera) patience(fps float64, info source.Info) time.Duration {
 	if fps == 0 {
 		fps = info.FPS
 	}

@@ -13,9 +13,8 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
@@ -47,6 +46,11 @@ type CameraConfig struct {
 	// Isolate runs a source that needs OpenCV in a process of its own, so that a crash in native
 	// code takes this camera only. Default true.
 	Isolate *bool `yaml:"isolate"`
+	// OnDemand opens the source when the first watcher comes and closes it when the last has been
+	// gone for Grace. Default false: always open.
+	OnDemand bool `yaml:"on_demand"`
+	// Grace is how long an on_demand camera stays open without watchers. Default 10s.
+	Grace time.Duration `yaml:"grace"`
 }
 
 // Defaults of a [CameraConfig].
@@ -55,6 +59,7 @@ const (
 	DefaultOpenTimeout = 10 * time.Second
 	DefaultReadTimeout = 10 * time.Second
 	DefaultFreezeAfter = 5 * time.Second
+	DefaultGrace       = 10 * time.Second
 )
 
 // Validate returns every fault of the configuration, joined. A camera that is not there is none.
@@ -85,7 +90,7 @@ func (c CameraConfig) Validate() error {
 	for _, d := range []struct {
 		name  string
 		value time.Duration
-	}{{"open_timeout", c.OpenTimeout}, {"read_timeout", c.ReadTimeout}, {"freeze_after", c.FreezeAfter}} {
+	}{{"open_timeout", c.OpenTimeout}, {"read_timeout", c.ReadTimeout}, {"freeze_after", c.FreezeAfter}, {"grace", c.Grace}} {
 		if d.value < 0 || d.value > time.Hour {
 			faults = append(faults, fmt.Errorf("%s %v: want up to 1h", d.name, d.value))
 		}
@@ -105,6 +110,7 @@ func (c CameraConfig) orDefaults() CameraConfig {
 	orDefault(&c.OpenTimeout, DefaultOpenTimeout)
 	orDefault(&c.ReadTimeout, DefaultReadTimeout)
 	orDefault(&c.FreezeAfter, DefaultFreezeAfter)
+	orDefault(&c.Grace, DefaultGrace)
 	return c
 }
 
@@ -117,11 +123,22 @@ type Deps struct {
 	// Worker is the command that runs one source in a process of its own (it calls
 	// worker.Serve). Where it is empty, all sources run in this process.
 	Worker []string
+	// Version of the program, for `nats micro`: a semantic version. Default "0.0.0".
+	Version string
+	// StateDir is the folder in which settings are saved that were changed with save; where it is
+	// empty, saving is refused.
+	StateDir string
+	// Replace takes over cameras that another publisher has on the bus, instead of refusing.
+	Replace bool
 }
+
+// ErrTaken: another publisher has the camera on the bus.
+var ErrTaken = errors.New("already published")
 
 // Run publishes the cameras until ctx is done, or until every one has come to its end (files that
 // do not loop); either is no error. A camera that is missing, fails or freezes is opened again for
-// ever and is no error either: only a wrong configuration is.
+// ever and is no error either. Errors are a wrong configuration, at once, and, when all other
+// cameras have ended, those that another publisher has ([ErrTaken]) or has taken over.
 func Run(ctx context.Context, cfg Config, deps Deps) error {
 	if err := cfg.Validate(); err != nil {
 		return err
@@ -136,13 +153,23 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	if err != nil {
 		return fmt.Errorf("this machine's name: %w", err)
 	}
-	var running errgroup.Group
-	for id, camera := range cfg.Cameras {
-		c, err := newCamera(id, camera.orDefaults(), deps, host)
+	var cameras []*camera
+	for _, id := range slices.Sorted(maps.Keys(cfg.Cameras)) {
+		c, err := newCamera(id, cfg.Cameras[id].orDefaults(), deps, host)
 		if err != nil {
 			return err
 		}
-		running.Go(func() error { return c.run(ctx) })
+		cameras = append(cameras, c)
 	}
-	return running.Wait()
+	faults := make([]error, len(cameras))
+	var running sync.WaitGroup
+	for i, c := range cameras {
+		running.Go(func() {
+			if faults[i] = c.run(ctx); faults[i] != nil {
+				c.log.Error("camera ended", "error", faults[i])
+			}
+		})
+	}
+	running.Wait()
+	return errors.Join(faults...)
 }

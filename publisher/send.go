@@ -20,8 +20,9 @@ type sender struct {
 	fit   fitter
 	log   *slog.Logger
 
-	seq  uint64
-	said saidOnce
+	seq    uint64
+	newest bus.Latest[frame.Frame] // sent or not, for snapshots and the preview
+	said   saidOnce
 }
 
 // cameraLimits are what a camera may deliver: more bytes than a frame may have, because those are
@@ -74,6 +75,7 @@ func (s *sender) send(ctx context.Context, picture source.Picture) {
 		Camera: s.id, Epoch: s.state.epoch(), Seq: s.seq + 1, Captured: picture.Captured,
 		Codec: frame.JPEG, Width: info.Width, Height: info.Height, Key: true, Data: data,
 	}
+	s.newest.Put(f)
 	switch err := s.out.Publish(ctx, &f); {
 	case err == nil:
 		s.seq++

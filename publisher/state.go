@@ -41,12 +41,7 @@ func (s *state) set(to frame.State, reason string) {
 }
 
 // announce is called with mu held.
-func (s *state) announce() {
-	select {
-	case s.changed <- struct{}{}:
-	default:
-	}
-}
+func (s *state) announce() { signal(s.changed) }
 
 func (s *state) epoch() string {
 	s.mu.Lock()

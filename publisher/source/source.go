@@ -70,6 +70,7 @@ type Env struct {
 // frame.Status.Dropped and the reason label of the metrics.
 const (
 	DropEncode       = "encode"       // a newer raw picture came before the encoder took this one
+	DropRate         = "rate"         // the camera gives more a second than is asked of it
 	DropNetwork      = "network"      // a newer picture came before the bus took this one
 	DropDisconnected = "disconnected" // no connection to the broker
 	DropInvalid      = "invalid"      // the camera delivered something that is not a whole JPEG

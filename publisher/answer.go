@@ -1,0 +1,231 @@
+package publisher
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/lensbus/lensbus/bus"
+	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/publisher/source"
+)
+
+// errReleased ends a camera that another publisher has asked for.
+var errReleased = errors.New("another publisher has taken it over")
+
+// answer serves the camera's requests until the function that it returns is called.
+func (c *camera) answer(ctx context.Context, end context.CancelCauseFunc) (stop func(), err error) {
+	return c.bus.ServeCamera(ctx, c.id, c.version, c.status, nil, map[string]bus.Verb{
+		frame.VerbGet:      func(context.Context, []byte) (bus.Reply, error) { return bus.JSONReply(c.detail()) },
+		frame.VerbSet:      c.set,
+		frame.VerbSnapshot: c.snapshot,
+		frame.VerbWatch:    c.watch,
+		frame.VerbRelease: func(_ context.Context, request []byte) (bus.Reply, error) {
+			var r frame.ReleaseRequest
+			if err := decode(request, &r); err != nil {
+				return bus.Reply{}, err
+			}
+			if r.Epoch != c.state.epoch() {
+				return bus.Reply{}, refuse(404, "no epoch %.40q here", r.Epoch)
+			}
+			end(errReleased)
+			return bus.Reply{}, nil
+		},
+	})
+}
+
+func refuse(code int, format string, args ...any) error {
+	return &bus.ControlError{Code: code, Text: fmt.Sprintf(format, args...)}
+}
+
+// decode reads a request strictly: a field that is not known is a mistake that the asker hears of.
+func decode(request []byte, into any) error {
+	if len(bytes.TrimSpace(request)) == 0 {
+		return nil
+	}
+	decoder := json.NewDecoder(bytes.NewReader(request))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		return refuse(400, "the request: %v", err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return refuse(400, "the request: more than one JSON value")
+	}
+	return nil
+}
+
+// status is the camera's status with its watchers.
+func (c *camera) status() frame.Status {
+	s := c.state.status()
+	s.Watchers, _ = c.leases.watchers(time.Now())
+	return s
+}
+
+func (c *camera) detail() frame.Detail {
+	d := frame.Detail{Status: c.status(), Settings: c.tuning.settings(), Controls: []frame.Control{}, Sizes: []frame.Size{}}
+	d.Saved = c.tuning.saved()
+	// What cannot be read is not offered: the camera may be unplugged now.
+	if controls, err := c.device.Controls(); err == nil && controls != nil {
+		d.Controls = controls
+	}
+	if sizes, err := c.device.Sizes(); err == nil && sizes != nil {
+		d.Sizes = sizes
+	}
+	return d
+}
+
+// set changes the camera. Either all that is asked holds in the end, or the answer says why not and
+// nothing has changed.
+func (c *camera) set(ctx context.Context, request []byte) (bus.Reply, error) {
+	var change frame.Change
+	if err := decode(request, &change); err != nil {
+		return bus.Reply{}, err
+	}
+	c.tuning.changing.Lock()
+	defer c.tuning.changing.Unlock()
+	if change.Save && c.stateDir == "" {
+		return bus.Reply{}, refuse(409, "this publisher keeps no settings: start it with --state DIR")
+	}
+	to, err := changed(c.tuning.current(), change, c.spec.Kind)
+	if err != nil {
+		return bus.Reply{}, refuse(400, "%v", err)
+	}
+	undo, err := c.setControls(change.Controls)
+	if err != nil {
+		return bus.Reply{}, err
+	}
+	if err := c.tuning.apply(ctx, to); err != nil {
+		undo()
+		return bus.Reply{}, refuse(409, "%v%s", c.spec.ScrubError(err), c.offers())
+	}
+	c.tuning.keep(change.Controls)
+	if change.Save {
+		if err := c.tuning.save(c.stateDir, c.id); err != nil {
+			return bus.Reply{}, refuse(500, "changed, but not saved: %v", err)
+		}
+	}
+	c.log.Info("settings changed", "settings", to, "controls", change.Controls, "saved", change.Save)
+	return bus.JSONReply(c.detail())
+}
+
+// setControls sets controls of the device, and returns what sets them back.
+func (c *camera) setControls(controls map[string]int64) (undo func(), err error) {
+	before := make(map[string]int64)
+	undo = func() {
+		for name, value := range before {
+			if _, err := c.device.SetControl(name, value); err != nil {
+				c.log.Warn("set a control back", "control", name, "error", err)
+			}
+		}
+	}
+	if len(controls) == 0 {
+		return undo, nil
+	}
+	if c.spec.Kind != source.KindV4L2 {
+		return undo, refuse(409, "a source of kind %s has no controls", c.spec.Kind)
+	}
+	known, err := c.device.Controls()
+	if err != nil {
+		return undo, refuse(503, "%v", err)
+	}
+	for _, k := range known {
+		if _, asked := controls[k.Name]; asked {
+			before[k.Name] = k.Value
+		}
+	}
+	for name, value := range controls {
+		if _, err := c.device.SetControl(name, value); err != nil {
+			undo()
+			code := 500
+			if errors.Is(err, errRefused) {
+				code = 400
+			}
+			return undo, refuse(code, "%v", err)
+		}
+	}
+	return undo, nil
+}
+
+// offers lists the sizes of the device, for the end of a refusal.
+func (c *camera) offers() string {
+	sizes, err := c.device.Sizes()
+	if err != nil || len(sizes) == 0 {
+		return ""
+	}
+	text, seen := "; it offers", make(map[string]bool)
+	for _, s := range sizes {
+		size := fmt.Sprintf(" %dx%d", s.Width, s.Height)
+		if !seen[size] && len(seen) < 20 {
+			text += size
+		}
+		seen[size] = true
+	}
+	return text
+}
+
+// snapshot answers with the newest frame, smaller where that is asked.
+func (c *camera) snapshot(_ context.Context, request []byte) (bus.Reply, error) {
+	var r frame.SnapshotRequest
+	if err := decode(request, &r); err != nil {
+		return bus.Reply{}, err
+	}
+	if r.Width < 0 || r.Width > 16384 {
+		return bus.Reply{}, refuse(400, "width %d: want 1 to 16384 pixels, or 0 for the frame as it is", r.Width)
+	}
+	f, ok := c.sender.newest.Newest()
+	if !ok {
+		return bus.Reply{}, refuse(503, "no picture so far: the camera is %s", c.state.status().State)
+	}
+	if r.Width > 0 && r.Width < f.Width {
+		small, err := shrinkTo(f, r.Width, c.cfg.Quality)
+		if err != nil {
+			return bus.Reply{}, refuse(500, "%v", err)
+		}
+		f = small
+	}
+	return bus.Reply{Data: f.Data, Header: f.Header(false)}, nil
+}
+
+// watch gives, renews or ends a lease.
+func (c *camera) watch(_ context.Context, request []byte) (bus.Reply, error) {
+	var r frame.WatchRequest
+	if err := decode(request, &r); err != nil {
+		return bus.Reply{}, err
+	}
+	if r.Watcher == "" || len(r.Watcher) > 64 {
+		return bus.Reply{}, refuse(400, "watcher: want a name of 1 to 64 characters")
+	}
+	holds, ok := c.leases.take(r, time.Now())
+	if !ok {
+		return bus.Reply{}, refuse(503, "%d watchers, no more", mostWatchers)
+	}
+	return bus.JSONReply(frame.WatchReply{Seconds: int(holds / time.Second)})
+}
+
+// claim makes sure that nobody else publishes the camera, or, with replace, asks whoever does to
+// end. Where there is no server yet, or no answer, the camera is free.
+func (c *camera) claim(ctx context.Context) error {
+	asking, cancel := context.WithTimeout(ctx, claimDeadline)
+	defer cancel()
+	if c.bus.WaitConnected(asking) != nil {
+		return nil
+	}
+	var other frame.Detail
+	if err := c.bus.Control(asking, c.id, frame.VerbGet, nil, &other); err != nil {
+		return nil
+	}
+	if !c.replace {
+		return fmt.Errorf("camera %s: %w by %s from %s: choose another id, or take it over with --replace", c.id, ErrTaken, other.Status.Host, other.Status.Source)
+	}
+	c.log.Warn("taking the camera over", "from", other.Status.Host, "epoch", other.Status.Epoch)
+	if err := c.bus.Control(asking, c.id, frame.VerbRelease, frame.ReleaseRequest{Epoch: other.Status.Epoch}, nil); err != nil && !errors.Is(err, bus.ErrNoCamera) {
+		return fmt.Errorf("camera %s: %w by %s, which does not give it up: %w", c.id, ErrTaken, other.Status.Host, err)
+	}
+	return nil
+}
+
+const claimDeadline = 2 * time.Second

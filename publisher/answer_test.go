@@ -1,0 +1,349 @@
+package publisher
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"image/jpeg"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/lensbus/lensbus/broker"
+	"github.com/lensbus/lensbus/bus"
+	"github.com/lensbus/lensbus/frame"
+)
+
+// rig is a broker and a publisher with one test camera, "front".
+type rig struct {
+	t    *testing.T
+	conn *bus.Conn
+	live *bus.Live
+	end  func() error
+}
+
+func newRig(t *testing.T, cfg CameraConfig, deps Deps) *rig {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	server, err := broker.Start(ctx, broker.Config{Listen: "127.0.0.1:0"}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	r := &rig{t: t}
+	if r.conn, err = bus.Connect(ctx, bus.Options{Server: server.URL()}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = r.conn.Close() })
+	if cfg.Source == "" {
+		cfg.Source = "test:?width=320&height=240&fps=20"
+	}
+	deps.Bus = r.conn
+	r.end = r.publish(cfg, deps)
+	return r
+}
+
+// publish runs the camera until the function that it returns is called.
+func (r *rig) publish(cfg CameraConfig, deps Deps) (end func() error) {
+	r.t.Helper()
+	deps.Log = slog.New(slog.NewTextHandler(r.t.Output(), nil))
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- Run(ctx, Config{Cameras: map[frame.CameraID]CameraConfig{"front": cfg}}, deps) }()
+	end = sync.OnceValue(func() error {
+		cancel()
+		select {
+		case err := <-done:
+			return err
+		case <-time.After(patience):
+			return errors.New("the publisher does not end")
+		}
+	})
+	r.t.Cleanup(func() { _ = end() })
+	return end
+}
+
+func (r *rig) control(verb string, request, answer any) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for {
+		err := r.conn.Control(ctx, "front", verb, request, answer)
+		if !errors.Is(err, bus.ErrNoCamera) && !errors.Is(err, nats.ErrReconnectBufExceeded) {
+			return err
+		}
+	}
+}
+
+func (r *rig) get() frame.Detail {
+	r.t.Helper()
+	var d frame.Detail
+	if err := r.control(frame.VerbGet, nil, &d); err != nil {
+		r.t.Fatal(err)
+	}
+	return d
+}
+
+// frames waits for a frame like that.
+func (r *rig) frames(what string, like func(frame.Frame) bool) frame.Frame {
+	r.t.Helper()
+	if r.live == nil {
+		var err error
+		if r.live, err = r.conn.Live("front"); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for {
+		f, err := r.live.Next(ctx)
+		if err != nil {
+			r.t.Fatalf("no frame with %s: %v", what, err)
+		}
+		if like(f) {
+			return f
+		}
+	}
+}
+
+func ptr[T any](v T) *T { return &v }
+
+func TestSetChangesTheNextFrames(t *testing.T) {
+	r := newRig(t, CameraConfig{}, Deps{})
+	before := r.frames("320x240", size(320, 240))
+	var d frame.Detail
+	if err := r.control(frame.VerbSet, frame.Change{Width: ptr(640), Height: ptr(480), Quality: ptr(90)}, &d); err != nil {
+		t.Fatal(err)
+	}
+	if d.Settings.Width != 640 || d.Settings.Quality != 90 || d.Status.State != frame.StateLive {
+		t.Errorf("the answer: %+v, %s", d.Settings, d.Status.State)
+	}
+	large := r.frames("640x480", size(640, 480))
+	if large.Epoch != before.Epoch || large.Seq <= before.Seq {
+		t.Errorf("epoch %s → %s, frame %d → %d: viewers notice more than the new size", before.Epoch, large.Epoch, before.Seq, large.Seq)
+	}
+	if err := r.control(frame.VerbSet, frame.Change{Quality: ptr(10)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	r.frames("fewer bytes", func(f frame.Frame) bool { return f.Width == 640 && len(f.Data) < len(large.Data)*2/3 })
+	if got := r.get().Settings; got != (frame.Settings{Width: 640, Height: 480, FPS: 20, Quality: 10}) {
+		t.Errorf("settings %+v", got)
+	}
+	if missed := r.live.Stats().Missed; missed != 0 {
+		t.Errorf("%d frames missed", missed)
+	}
+}
+
+func TestBadRequestsAreRefusedAndChangeNothing(t *testing.T) {
+	r := newRig(t, CameraConfig{}, Deps{})
+	before := r.get().Settings
+	nc := r.conn.NATS()
+	for _, test := range []struct {
+		verb, request, code string
+	}{
+		{"set", `{"widht":640}`, "400"},
+		{"set", `{"quality":"high"}`, "400"},
+		{"set", `{"quality":101}`, "400"},
+		{"set", `{"quality":0}`, "400"},
+		{"set", `{"fps":NaN}`, "400"},
+		{"set", `{"fps":-1}`, "400"},
+		{"set", `{"fps":1e300}`, "400"},
+		{"set", `{"width":-640,"height":480}`, "400"},
+		{"set", `{"width":640}`, "400"},
+		{"set", `{"width":1e9,"height":1e9}`, "400"},
+		{"set", `[]`, "400"},
+		{"set", `{"quality":50} {"quality":60}`, "400"},
+		{"set", `{"controls":{"brightness":10}}`, "409"},
+		{"set", `{"quality":50,"save":true}`, "409"},
+		{"set", `{"quality":"` + strings.Repeat("9", 5<<20) + `"}`, "413"},
+		{"watch", `{}`, "400"},
+		{"watch", `{"watcher":"` + strings.Repeat("x", 65) + `","seconds":1}`, "400"},
+		{"snapshot", `{"width":-1}`, "400"},
+		{"release", `{"epoch":"guess"}`, "404"},
+		{"get", strings.Repeat(" ", 100<<10), "413"},
+	} {
+		name := fmt.Sprintf("%s %.40s", test.verb, test.request)
+		msg, err := nc.Request("cam.front.control."+test.verb, []byte(test.request), patience)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if code := msg.Header.Get("Nats-Service-Error-Code"); code != test.code {
+			t.Errorf("%s: code %q (%s), want %s", name, code, msg.Header.Get("Nats-Service-Error"), test.code)
+		}
+	}
+	if after := r.get().Settings; after != before {
+		t.Errorf("settings %+v, before %+v", after, before)
+	}
+}
+
+// An asker must not make the camera speak where only the camera may.
+func TestForeignReplySubject(t *testing.T) {
+	r := newRig(t, CameraConfig{}, Deps{})
+	r.get()
+	nc := r.conn.NATS()
+	heard, err := nc.SubscribeSync("cam.yard.status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = heard.Unsubscribe() }()
+	if err := nc.PublishRequest("cam.front.control.get", "cam.yard.status", nil); err != nil {
+		t.Fatal(err)
+	}
+	r.get() // answered after it
+	if msg, err := heard.NextMsg(time.Millisecond); err == nil {
+		t.Errorf("the camera answered on another's subject: %.60s", msg.Data)
+	}
+}
+
+func TestSnapshot(t *testing.T) {
+	r := newRig(t, CameraConfig{}, Deps{})
+	r.frames("any", func(frame.Frame) bool { return true })
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	f, err := r.conn.Snapshot(ctx, "front", 0)
+	if err != nil || f.Width != 320 {
+		t.Fatalf("%dx%d, %v", f.Width, f.Height, err)
+	}
+	if f, err = r.conn.Snapshot(ctx, "front", 160); err != nil || f.Width != 160 || f.Height != 120 {
+		t.Fatalf("%dx%d, %v", f.Width, f.Height, err)
+	}
+	if _, err := jpeg.Decode(bytes.NewReader(f.Data)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestPreviewOnlyWhileWatched(t *testing.T) {
+	r := newRig(t, CameraConfig{Source: "test:?width=1280&height=720&fps=20"}, Deps{})
+	sub, err := r.conn.NATS().SubscribeSync("cam.front.preview")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	r.frames("some", func(f frame.Frame) bool { return f.Seq > 10 })
+	if n, _, _ := sub.Pending(); n != 0 {
+		t.Errorf("%d previews with nobody watching", n)
+	}
+	stop := r.conn.Watch("front", true)
+	defer stop()
+	msg, err := sub.NextMsg(patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := frame.Decode(msg.Subject, msg.Header, msg.Data, frame.Limits{})
+	if err != nil || f.Width != 480 || f.Height != 270 {
+		t.Fatalf("preview %dx%d, %v", f.Width, f.Height, err)
+	}
+	eventually(t, func() bool { return r.get().Status.Watchers >= 1 })
+	stop()
+	eventually(t, func() bool { // the lease is given back at once, not after 20 s
+		before, _, _ := sub.Pending()
+		seq := r.frames("next", func(frame.Frame) bool { return true }).Seq
+		r.frames("ten more", func(f frame.Frame) bool { return f.Seq > seq+10 })
+		after, _, _ := sub.Pending()
+		return after == before
+	})
+}
+
+func TestOnDemand(t *testing.T) {
+	r := newRig(t, CameraConfig{OnDemand: true, Grace: 200 * time.Millisecond}, Deps{})
+	if s := r.get().Status; s.State != frame.StateIdle || s.Sent != 0 {
+		t.Fatalf("with nobody watching: %s, %d sent", s.State, s.Sent)
+	}
+	f := r.frames("any", func(frame.Frame) bool { return true })
+	if err := r.live.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r.live = nil
+	eventually(t, func() bool { return r.get().Status.State == frame.StateIdle })
+	again := r.frames("a newer one", func(g frame.Frame) bool { return g.Seq > f.Seq })
+	if again.Epoch != f.Epoch {
+		t.Error("a new epoch: gaps could not be seen across it")
+	}
+}
+
+func TestSameCameraTwice(t *testing.T) {
+	r := newRig(t, CameraConfig{}, Deps{})
+	first := r.get().Status.Epoch
+	cfg := CameraConfig{Source: "test:?width=64&height=48&fps=10"}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	err := Run(ctx, Config{Cameras: map[frame.CameraID]CameraConfig{"front": cfg}}, Deps{Bus: r.conn})
+	if !errors.Is(err, ErrTaken) || !strings.Contains(err.Error(), "--replace") {
+		t.Fatalf("the second: %v", err)
+	}
+	if got := r.get().Status.Epoch; got != first {
+		t.Fatal("the first was disturbed")
+	}
+	r.publish(cfg, Deps{Bus: r.conn, Replace: true})
+	r.frames("64x48", size(64, 48))
+	eventually(t, func() bool { return r.get().Status.Epoch != first })
+	if err := r.end(); !errors.Is(err, errReleased) {
+		t.Errorf("the first ends with %v", err)
+	}
+}
+
+func TestSavedSettingsSurvive(t *testing.T) {
+	dir := t.TempDir()
+	r := newRig(t, CameraConfig{}, Deps{StateDir: dir})
+	var d frame.Detail
+	if err := r.control(frame.VerbSet, frame.Change{Width: ptr(160), Height: ptr(120), Save: true}, &d); err != nil {
+		t.Fatal(err)
+	}
+	if !d.Saved {
+		t.Error("the answer does not say that it is saved")
+	}
+	if err := r.control(frame.VerbSet, frame.Change{Quality: ptr(33)}, &d); err != nil || d.Saved {
+		t.Fatalf("unsaved change: saved %v, %v", d.Saved, err)
+	}
+	if err := r.end(); err != nil {
+		t.Fatal(err)
+	}
+	r.publish(CameraConfig{Source: "test:?width=320&height=240&fps=20"}, Deps{Bus: r.conn, StateDir: dir})
+	if s := r.get(); s.Settings.Width != 160 || s.Settings.Quality == 33 || !s.Saved {
+		t.Errorf("after the restart: %+v, saved %v", s.Settings, s.Saved)
+	}
+}
+
+func TestConcurrentSettersEachGetTheTruth(t *testing.T) {
+	r := newRig(t, CameraConfig{}, Deps{})
+	r.get()
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			var d frame.Detail
+			quality := 20 + i
+			if err := r.control(frame.VerbSet, frame.Change{Quality: &quality}, &d); err != nil {
+				t.Error(err)
+			} else if d.Settings.Quality != quality {
+				t.Errorf("asked for quality %d, told %d", quality, d.Settings.Quality)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// `nats req cam.front.control.get ”` and `nats micro ls` need nobody's client but NATS's own.
+func TestPlainNATSTools(t *testing.T) {
+	r := newRig(t, CameraConfig{}, Deps{Version: "1.2.3"})
+	r.get()
+	nc := r.conn.NATS()
+	msg, err := nc.Request("cam.front.control.get", nil, patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d map[string]any
+	if err := json.Unmarshal(msg.Data, &d); err != nil || d["status"] == nil || d["settings"] == nil {
+		t.Fatalf("%s, %v", msg.Data, err)
+	}
+	msg, err = nc.Request("$SRV.INFO.camera", nil, patience)
+	if err != nil || !bytes.Contains(msg.Data, []byte(`"camera":"front"`)) || !bytes.Contains(msg.Data, []byte("1.2.3")) {
+		t.Fatalf("%v, %v", msg, err)
+	}
+}

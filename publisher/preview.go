@@ -1,0 +1,134 @@
+package publisher
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"image"
+	"image/jpeg"
+	"time"
+
+	"github.com/lensbus/lensbus/frame"
+)
+
+// The preview: small enough for forty on a page.
+const (
+	previewWidth   = 480 // pixels
+	previewFPS     = 10
+	previewQuality = 70
+)
+
+// preview publishes cam.<id>.preview while somebody holds a lease on it, and costs nothing
+// otherwise: it sleeps until a lease is taken.
+func (c *camera) preview(ctx context.Context) {
+	reader := c.sender.newest.Reader()
+	thin := thinner{}
+	thin.setRate(previewFPS)
+	for {
+		for {
+			if _, wanted := c.leases.watchers(time.Now()); wanted > 0 {
+				break
+			}
+			select {
+			case <-c.leases.previewed:
+			case <-ctx.Done():
+				return
+			}
+		}
+		f, _, err := reader.Next(ctx)
+		if err != nil {
+			return
+		}
+		if !thin.pass(f.Captured) {
+			continue
+		}
+		small, err := shrinkTo(f, previewWidth, previewQuality)
+		if err != nil {
+			if c.sender.said.first("preview") {
+				c.log.Warn("no preview", "error", err)
+			}
+			continue
+		}
+		if err := c.sender.out.PublishPreview(ctx, &small); err != nil {
+			c.log.Debug("preview", "error", err)
+		}
+	}
+}
+
+// shrinkTo returns the frame scaled down to width pixels, or as it is where it is no wider. It
+// decodes, on request only: nothing that was not asked decodes a picture.
+func shrinkTo(f frame.Frame, width, quality int) (frame.Frame, error) {
+	if f.Width <= width {
+		return f, nil
+	}
+	img, err := jpeg.Decode(bytes.NewReader(f.Data))
+	if err != nil {
+		return f, fmt.Errorf("decode frame %d of camera %s: %w", f.Seq, f.Camera, err)
+	}
+	height := max(1, (f.Height*width+f.Width/2)/f.Width)
+	var small image.Image
+	switch img := img.(type) {
+	case *image.YCbCr:
+		small = shrinkYCbCr(img, width, height)
+	case *image.Gray:
+		gray := image.NewGray(image.Rect(0, 0, width, height))
+		shrinkPlane(gray.Pix, gray.Stride, width, height, img.Pix, img.Stride, f.Width, f.Height)
+		small = gray
+	default: // CMYK: rare, and small enough to go as it is
+		return f, nil
+	}
+	data, err := encode(small, quality)
+	if err != nil {
+		return f, fmt.Errorf("encode frame %d of camera %s: %w", f.Seq, f.Camera, err)
+	}
+	f.Data, f.Width, f.Height = data, width, height
+	return f, nil
+}
+
+// shrinkYCbCr scales without leaving YCbCr, in which JPEG encodes: no conversion of colours.
+func shrinkYCbCr(from *image.YCbCr, width, height int) *image.YCbCr {
+	to := image.NewYCbCr(image.Rect(0, 0, width, height), image.YCbCrSubsampleRatio420)
+	bounds := from.Bounds()
+	shrinkPlane(to.Y, to.YStride, width, height, from.Y, from.YStride, bounds.Dx(), bounds.Dy())
+	cw, ch := chroma(bounds.Dx(), bounds.Dy(), from.SubsampleRatio)
+	shrinkPlane(to.Cb, to.CStride, (width+1)/2, (height+1)/2, from.Cb, from.CStride, cw, ch)
+	shrinkPlane(to.Cr, to.CStride, (width+1)/2, (height+1)/2, from.Cr, from.CStride, cw, ch)
+	return to
+}
+
+// chroma is the size of the colour planes of a picture.
+func chroma(width, height int, ratio image.YCbCrSubsampleRatio) (int, int) {
+	switch ratio {
+	case image.YCbCrSubsampleRatio422:
+		return (width + 1) / 2, height
+	case image.YCbCrSubsampleRatio420:
+		return (width + 1) / 2, (height + 1) / 2
+	case image.YCbCrSubsampleRatio440:
+		return width, (height + 1) / 2
+	case image.YCbCrSubsampleRatio411:
+		return (width + 3) / 4, height
+	case image.YCbCrSubsampleRatio410:
+		return (width + 3) / 4, (height + 1) / 2
+	}
+	return width, height
+}
+
+// shrinkPlane makes every pixel of to the mean of the pixels of from that it covers, in whole
+// pixels: fast, and free of the moiré that picking single pixels makes.
+func shrinkPlane(to []byte, toStride, tw, th int, from []byte, fromStride, fw, fh int) {
+	for y := range th {
+		y0 := y * fh / th
+		y1 := max((y+1)*fh/th, y0+1)
+		for x := range tw {
+			x0 := x * fw / tw
+			x1 := max((x+1)*fw/tw, x0+1)
+			sum := 0
+			for yy := y0; yy < y1; yy++ {
+				for _, v := range from[yy*fromStride+x0 : yy*fromStride+x1] {
+					sum += int(v)
+				}
+			}
+			to[y*toStride+x] = byte(sum / ((y1 - y0) * (x1 - x0)))
+		}
+	}
+}
