@@ -11,7 +11,6 @@ import (
 
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
-	"github.com/lensbus/lensbus/publisher/source"
 )
 
 // errReleased ends a camera that another publisher has asked for.
@@ -113,41 +112,22 @@ func (c *camera) set(ctx context.Context, request []byte) (bus.Reply, error) {
 }
 
 // setControls sets controls of the device, and returns what sets them back.
-func (c *camera) setControls(controls map[string]int64) (undo func(), err error) {
-	before := make(map[string]int64)
-	undo = func() {
-		for name, value := range before {
-			if _, err := c.device.SetControl(name, value); err != nil {
-				c.log.Warn("set a control back", "control", name, "error", err)
-			}
+func (c *camera) setControls(values map[string]int64) (undo func(), err error) {
+	if len(values) == 0 {
+		return func() {}, nil
+	}
+	back, err := c.device.SetControls(values)
+	switch {
+	case errors.Is(err, errRefused):
+		return nil, refuse(409, "%v", err)
+	case err != nil:
+		return nil, refuse(503, "%v", err)
+	}
+	return func() {
+		if err := back(); err != nil {
+			c.log.Warn("set controls back", "error", err)
 		}
-	}
-	if len(controls) == 0 {
-		return undo, nil
-	}
-	if c.spec.Kind != source.KindV4L2 {
-		return undo, refuse(409, "a source of kind %s has no controls", c.spec.Kind)
-	}
-	known, err := c.device.Controls()
-	if err != nil {
-		return undo, refuse(503, "%v", err)
-	}
-	for _, k := range known {
-		if _, asked := controls[k.Name]; asked {
-			before[k.Name] = k.Value
-		}
-	}
-	for name, value := range controls {
-		if _, err := c.device.SetControl(name, value); err != nil {
-			undo()
-			code := 500
-			if errors.Is(err, errRefused) {
-				code = 400
-			}
-			return undo, refuse(code, "%v", err)
-		}
-	}
-	return undo, nil
+	}, nil
 }
 
 // offers lists the sizes of the device, for the end of a refusal.

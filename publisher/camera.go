@@ -207,6 +207,7 @@ func (c *camera) captureOnce(ctx context.Context, pictures *source.Slot[source.P
 			info := c.firstPicture(src.Info(), picture)
 			c.state.opened(info)
 			c.tuning.ended(run, info, nil)
+			c.restoreControls()
 			c.log.Info("live", "source", c.spec, "width", info.Width, "height", info.Height, "fps", info.FPS, "format", info.Format, "untouched", info.Untouched)
 		}
 		if same := still.observe(picture.Data, time.Now()); same > patience && !c.spec.Still() {
@@ -221,6 +222,18 @@ func (c *camera) captureOnce(ctx context.Context, pictures *source.Slot[source.P
 		if _, dropped := pictures.Put(picture); dropped {
 			c.state.dropped(source.DropNetwork, 1)
 		}
+	}
+}
+
+// restoreControls sets what was set of the device before, which it forgets when it is unplugged.
+func (c *camera) restoreControls() {
+	controls := c.tuning.kept()
+	if len(controls) == 0 {
+		return
+	}
+	if _, err := c.device.SetControls(controls); err != nil {
+		c.log.Warn("the device's controls are not as they were set", "error", err)
+		c.state.warn("the device's controls are not as they were set")
 	}
 }
 

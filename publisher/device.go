@@ -1,35 +1,52 @@
 package publisher
 
 import (
-	"errors"
+	"fmt"
 
 	"github.com/lensbus/lensbus/frame"
 	"github.com/lensbus/lensbus/publisher/source"
+	"github.com/lensbus/lensbus/publisher/source/v4l2"
 )
 
-// errRefused is wrapped by what a device refuses because the request makes no sense for it.
-var errRefused = errors.New("refused")
+// errRefused is wrapped by what a device refuses because it cannot do that.
+var errRefused = v4l2.ErrRefused
 
 // device is what can be asked of a camera's device besides its pictures, while it delivers them.
 type device interface {
 	// Controls lists the device's controls with their values.
 	Controls() ([]frame.Control, error)
-	// SetControl sets one and returns it as it is then; its error wraps errRefused where the device
-	// has no such control or does not take the value.
-	SetControl(name string, value int64) (frame.Control, error)
+	// SetControls sets all or none, and returns what sets them back. Its error wraps errRefused where
+	// the device has no such control or does not take the value.
+	SetControls(values map[string]int64) (undo func() error, err error)
 	// Sizes lists the sizes that the device says it has.
 	Sizes() ([]frame.Size, error)
 }
 
-func deviceOf(source.Spec) device {
-	return noDevice{}
+func deviceOf(spec source.Spec) device {
+	if spec.Kind == source.KindV4L2 {
+		return v4l2Device(spec.Address)
+	}
+	return noDevice(spec.Kind)
 }
 
-// noDevice is that of a source that has none.
-type noDevice struct{}
+// v4l2Device is the path of one. It is asked through a file descriptor of its own, which V4L2 allows
+// beside the capture.
+type v4l2Device string
+
+func (d v4l2Device) Controls() ([]frame.Control, error) { return v4l2.Controls(string(d)) }
+func (d v4l2Device) Sizes() ([]frame.Size, error)       { return v4l2.Sizes(string(d)) }
+
+func (d v4l2Device) SetControls(values map[string]int64) (undo func() error, err error) {
+	_, undo, err = v4l2.SetControls(string(d), values)
+	return undo, err
+}
+
+// noDevice is that of a source of a kind that has none.
+type noDevice source.Kind
 
 func (noDevice) Controls() ([]frame.Control, error) { return nil, nil }
 func (noDevice) Sizes() ([]frame.Size, error)       { return nil, nil }
-func (noDevice) SetControl(string, int64) (frame.Control, error) {
-	return frame.Control{}, errRefused
+
+func (d noDevice) SetControls(map[string]int64) (undo func() error, err error) {
+	return nil, fmt.Errorf("a source of kind %s has no controls: %w", source.Kind(d), errRefused)
 }

@@ -58,11 +58,16 @@ func (s *state) opened(info source.Info) {
 	s.announce()
 }
 
+// mostWarnings keeps a status small.
+const mostWarnings = 20
+
 func (s *state) warn(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.doc.Warnings = append(s.doc.Warnings, text)
-	s.announce()
+	if len(s.doc.Warnings) < mostWarnings && !slices.Contains(s.doc.Warnings, text) {
+		s.doc.Warnings = append(s.doc.Warnings, text)
+		s.announce()
+	}
 }
 
 func (s *state) stored(where string) {

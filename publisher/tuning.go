@@ -111,6 +111,13 @@ func (t *tuning) keep(controls map[string]int64) {
 	maps.Copy(t.controls, controls)
 }
 
+// kept returns the controls that were set.
+func (t *tuning) kept() map[string]int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return maps.Clone(t.controls)
+}
+
 // save writes what is asked now to the file.
 func (t *tuning) save(dir string, id frame.CameraID) error {
 	t.mu.Lock()
