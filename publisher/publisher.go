@@ -6,14 +6,11 @@
 package publisher
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
-	"os"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/lensbus/lensbus/bus"
@@ -128,48 +125,12 @@ type Deps struct {
 	// StateDir is the folder in which settings are saved that were changed with save; where it is
 	// empty, saving is refused.
 	StateDir string
+	// Reload brings new configurations while Run runs. Cameras are added, removed or altered; those
+	// that are the same go on without a gap. A wrong one is logged and changes nothing.
+	Reload <-chan Config
 	// Replace takes over cameras that another publisher has on the bus, instead of refusing.
 	Replace bool
 }
 
 // ErrTaken: another publisher has the camera on the bus.
 var ErrTaken = errors.New("already published")
-
-// Run publishes the cameras until ctx is done, or until every one has come to its end (files that
-// do not loop); either is no error. A camera that is missing, fails or freezes is opened again for
-// ever and is no error either. Errors are a wrong configuration, at once, and, when all other
-// cameras have ended, those that another publisher has ([ErrTaken]) or has taken over.
-func Run(ctx context.Context, cfg Config, deps Deps) error {
-	if err := cfg.Validate(); err != nil {
-		return err
-	}
-	if len(cfg.Cameras) == 0 {
-		return errors.New("no cameras: give --camera ID=SOURCE or a file with cameras")
-	}
-	if deps.Log == nil {
-		deps.Log = slog.New(slog.DiscardHandler)
-	}
-	host, err := os.Hostname()
-	if err != nil {
-		return fmt.Errorf("this machine's name: %w", err)
-	}
-	var cameras []*camera
-	for _, id := range slices.Sorted(maps.Keys(cfg.Cameras)) {
-		c, err := newCamera(id, cfg.Cameras[id].orDefaults(), deps, host)
-		if err != nil {
-			return err
-		}
-		cameras = append(cameras, c)
-	}
-	faults := make([]error, len(cameras))
-	var running sync.WaitGroup
-	for i, c := range cameras {
-		running.Go(func() {
-			if faults[i] = c.run(ctx); faults[i] != nil {
-				c.log.Error("camera ended", "error", faults[i])
-			}
-		})
-	}
-	running.Wait()
-	return errors.Join(faults...)
-}

@@ -1,0 +1,57 @@
+package config_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/lensbus/lensbus/config"
+)
+
+func TestWatch(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lensbus.yaml")
+	write := func(path, text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(path, "a: 1\n")
+	ctx, cancel := context.WithCancel(t.Context())
+	changed, done := make(chan struct{}), make(chan error, 1)
+	go func() { done <- config.Watch(ctx, path, func() { changed <- struct{}{} }) }()
+	await := func(what string) {
+		t.Helper()
+		select {
+		case <-changed:
+		case <-time.After(20 * time.Second):
+			t.Fatalf("%s was not noticed", what)
+		}
+	}
+	// Until the watch has begun nothing is noticed: write until it is.
+	for n := 2; ; n++ {
+		write(path, "a: "+string(rune('0'+n%10))+"\n")
+		select {
+		case <-changed:
+		case <-time.After(time.Second):
+			continue
+		}
+		break
+	}
+	write(filepath.Join(filepath.Dir(path), "other.yaml"), "b: 1\n")
+	write(path+".new", "a: replaced\n")
+	if err := os.Rename(path+".new", path); err != nil {
+		t.Fatal(err)
+	}
+	await("a replaced file")
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("Watch ended with %v", err)
+	}
+	if err := config.Watch(t.Context(), filepath.Join(t.TempDir(), "no", "such"), func() {}); err == nil {
+		t.Error("a folder that is not there: no error")
+	}
+}

@@ -1,0 +1,141 @@
+package publisher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"reflect"
+	"slices"
+
+	"github.com/lensbus/lensbus/frame"
+)
+
+// Run publishes the cameras until ctx is done, or until every one has come to its end (files that
+// do not loop); either is no error. A camera that is missing, fails or freezes is opened again for
+// ever and is no error either. Errors are a wrong configuration, at once, and, when all other
+// cameras have ended, those that another publisher has ([ErrTaken]) or has taken over.
+func Run(ctx context.Context, cfg Config, deps Deps) error {
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	if len(cfg.Cameras) == 0 {
+		return errors.New("no cameras: give --camera ID=SOURCE or a file with cameras")
+	}
+	if deps.Log == nil {
+		deps.Log = slog.New(slog.DiscardHandler)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return fmt.Errorf("this machine's name: %w", err)
+	}
+	f := fleet{deps: deps, host: host, cameras: make(map[frame.CameraID]*member), ended: make(chan ending)}
+	defer f.end()
+	if err := f.apply(ctx, cfg); err != nil {
+		return err
+	}
+	var faults []error
+	for f.running > 0 {
+		select {
+		case e := <-f.ended:
+			f.running--
+			if e.err != nil {
+				deps.Log.Error("camera ended", "camera", e.id, "error", e.err)
+				faults = append(faults, e.err)
+			}
+		case next := <-deps.Reload:
+			if err := next.Validate(); err != nil {
+				deps.Log.Error("the new configuration is refused, the old one stays", "error", err)
+				continue
+			}
+			if err := f.apply(ctx, next); err != nil {
+				deps.Log.Error("the new configuration holds in part", "error", err)
+			}
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// fleet are the cameras of a publisher, each with its life. It is for Run's goroutine.
+type fleet struct {
+	deps    Deps
+	host    string
+	cameras map[frame.CameraID]*member // that are configured, ended ones included
+	running int                        // lives, those on their way out included
+	ended   chan ending
+}
+
+type member struct {
+	cfg    CameraConfig
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+type ending struct {
+	id  frame.CameraID
+	err error
+}
+
+// apply makes the fleet that of cfg: cameras that are gone end, those that are new begin, those
+// that have changed end and begin anew. The others notice nothing.
+func (f *fleet) apply(ctx context.Context, cfg Config) error {
+	var faults []error
+	for id, m := range f.cameras {
+		if to, stays := cfg.Cameras[id]; !stays || !reflect.DeepEqual(to, m.cfg) {
+			f.stop(m)
+			delete(f.cameras, id)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(cfg.Cameras)) {
+		if f.cameras[id] == nil {
+			faults = append(faults, f.start(ctx, id, cfg.Cameras[id]))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func (f *fleet) start(ctx context.Context, id frame.CameraID, cfg CameraConfig) error {
+	c, err := newCamera(id, cfg.orDefaults(), f.deps, f.host)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	m := &member{cfg: cfg, cancel: cancel, done: make(chan struct{})}
+	f.cameras[id] = m
+	f.running++
+	go func() {
+		err := c.run(ctx)
+		cancel()
+		close(m.done)
+		f.ended <- ending{id, err}
+	}()
+	return nil
+}
+
+// stop ends a camera and waits until it has released its device, which another may be about to open.
+func (f *fleet) stop(m *member) {
+	m.cancel()
+	for {
+		select {
+		case <-m.done:
+			return
+		case e := <-f.ended: // another's end, or this one's
+			f.running--
+			if e.err != nil {
+				f.deps.Log.Error("camera ended", "camera", e.id, "error", e.err)
+			}
+		}
+	}
+}
+
+// end ends all cameras that still run.
+func (f *fleet) end() {
+	for _, m := range f.cameras {
+		m.cancel()
+	}
+	for ; f.running > 0; f.running-- {
+		<-f.ended
+	}
+}
