@@ -15,6 +15,8 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/lensbus/lensbus/publisher/source"
 )
 
 // Exit codes of the program.
@@ -82,7 +84,8 @@ func Main(p Program) int {
 	default:
 		code = exitFailed
 	}
-	for text := range strings.SplitSeq(err.Error(), "\n") {
+	// The parser quotes what it does not understand, which may be a camera's URL with its password.
+	for text := range strings.SplitSeq(source.Spec{}.Scrub(err.Error()), "\n") {
 		_, _ = fmt.Fprintf(p.Stderr, "lensbus: %s\n", text) // nobody is left to tell
 	}
 	return code

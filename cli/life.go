@@ -25,8 +25,9 @@ type life struct {
 	done   chan struct{}
 	ended  sync.WaitGroup
 
-	mu    sync.Mutex
-	parts []string // not ended yet
+	mu     sync.Mutex
+	parts  []string      // not ended yet
+	hangup chan struct{} // gets a token for a SIGHUP; nil: it ends the command like the others
 }
 
 // newLife begins a life and returns its context. Close it when the command has ended.
@@ -45,13 +46,20 @@ func newLife(log *slog.Logger, quit func(code int)) (context.Context, *life) {
 
 // watch waits for what ends the command, and then for its end.
 func (l *life) watch(ctx context.Context, signals <-chan os.Signal) {
-	select {
-	case s := <-signals:
-		l.log.Info("ending; a second signal ends at once", "signal", s.String())
-		l.cancel()
-	case <-ctx.Done():
-	case <-l.done:
-		return
+	for ending := false; !ending; {
+		select {
+		case s := <-signals:
+			if s == syscall.SIGHUP && l.reload() {
+				continue
+			}
+			ending = true
+			l.log.Info("ending; a second signal ends at once", "signal", s.String())
+			l.cancel()
+		case <-ctx.Done():
+			ending = true
+		case <-l.done:
+			return
+		}
 	}
 	timer := time.NewTimer(endWait)
 	defer timer.Stop()
@@ -63,6 +71,30 @@ func (l *life) watch(ctx context.Context, signals <-chan os.Signal) {
 		l.quit(exitFailed)
 	case <-l.done:
 	}
+}
+
+// hangups makes SIGHUP a request to read the configuration again, and returns where it comes.
+func (l *life) hangups() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.hangup == nil {
+		l.hangup = make(chan struct{}, 1)
+	}
+	return l.hangup
+}
+
+// reload passes a SIGHUP on, and is false where nobody wants it.
+func (l *life) reload() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.hangup == nil {
+		return false
+	}
+	select {
+	case l.hangup <- struct{}{}:
+	default: // one is waiting already
+	}
+	return true
 }
 
 // close ends the life's own goroutine. The command has ended.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"sync"
 
 	"github.com/lensbus/lensbus/broker"
 	"github.com/lensbus/lensbus/bus"
@@ -38,7 +39,7 @@ func (c *publishCommand) Run(ctx context.Context, s *session) error {
 		if err != nil {
 			return err
 		}
-		return s.use(conn, func() error { return s.life.run(ctx, s.publisher(conn, f)) })
+		return s.use(conn, func() error { return s.life.run(ctx, s.publisher(conn, f, c.fileFlag, c.cameraFlags)) })
 	}
 	// What the environment says is for commands that are not told anything else.
 	if c.Server != os.Getenv("LENSBUS_SERVER") || c.Context != os.Getenv("LENSBUS_CONTEXT") {
@@ -48,17 +49,27 @@ func (c *publishCommand) Run(ctx context.Context, s *session) error {
 	if err := f.Broker.Validate(); err != nil {
 		return usage(err)
 	}
-	return s.withBroker(ctx, f.Broker, func(conn *bus.Conn) error { return s.life.run(ctx, s.publisher(conn, f)) })
+	return s.withBroker(ctx, f.Broker, func(conn *bus.Conn) error { return s.life.run(ctx, s.publisher(conn, f, c.fileFlag, c.cameraFlags)) })
 }
 
-// publisher is the role that publishes the file's cameras.
-func (s *session) publisher(conn *bus.Conn, f file) role {
+// publisher is the role that publishes the file's cameras, and those that the file has later.
+func (s *session) publisher(conn *bus.Conn, f file, from fileFlag, more cameraFlags) role {
 	return role{"cameras", func(ctx context.Context) error {
 		deps := publisher.Deps{Bus: conn, Log: s.log}
 		if self, err := os.Executable(); err == nil {
 			deps.Worker = []string{self, "capture-worker"}
 		} else {
 			s.log.Warn("cameras are not isolated from each other: this program's file is not found (no /proc?)", "error", err)
+		}
+		watching, stop := context.WithCancel(ctx)
+		var reading sync.WaitGroup
+		defer reading.Wait()
+		defer stop()
+		if from.Config != "" {
+			reload := make(chan publisher.Config)
+			deps.Reload = reload
+			hangups := s.life.hangups()
+			reading.Go(func() { s.reread(watching, from, more, hangups, reload) })
 		}
 		return publisher.Run(ctx, publisher.Config{Cameras: f.Cameras}, deps)
 	}}

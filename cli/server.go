@@ -24,7 +24,7 @@ func (s *session) connect(ctx context.Context, flags serverFlags, f file) (*bus.
 	if flags.Server == "" && flags.Context == "" {
 		flags = serverFlags{Server: f.Server, Context: f.Context}
 	}
-	conn, err := bus.Connect(ctx, bus.Options{Server: flags.Server, Context: flags.Context, Log: s.log})
+	conn, err := bus.Connect(ctx, bus.Options{Server: flags.Server, Context: flags.Context, Log: s.log, Quit: ctx.Done()})
 	if err != nil && !interrupted(ctx, err) {
 		return nil, usage(err)
 	}

@@ -42,7 +42,7 @@ func (c *upCommand) Run(ctx context.Context, s *session) error {
 	return s.withBroker(ctx, f.Broker, func(conn *bus.Conn) error {
 		roles := []role{s.page(conn, f)}
 		if len(f.Cameras) > 0 { // without any it serves the cameras of other machines
-			roles = append(roles, s.publisher(conn, f))
+			roles = append(roles, s.publisher(conn, f, c.fileFlag, c.cameraFlags))
 		}
 		return s.life.run(ctx, roles...)
 	})
