@@ -63,7 +63,7 @@ type fmtDesc struct {
 // back as it came.
 type format struct {
 	bufType uint32
-	_       [200 / unsafe.Sizeof(uintptr(0))]uintptr
+	union   [200 / unsafe.Sizeof(uintptr(0))]uintptr
 }
 
 // frameSizeEnum has a union: width and height where it is discrete; least width, most, step and the

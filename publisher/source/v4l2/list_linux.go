@@ -15,9 +15,9 @@ import (
 // List lists the video devices that the kernel knows, by number. One that cannot be opened says why
 // in Err; then only Path, Links, Card and Driver are known. One that is in use is none of those: it
 // can be opened, and [Probe] tells. No devices are an empty list and no error.
-func List() ([]Device, error) { return list("/sys/class/video4linux", "/dev") }
+func List() ([]Device, error) { return listIn("/sys/class/video4linux", "/dev") }
 
-func list(sys, dev string) ([]Device, error) {
+func listIn(sys, dev string) ([]Device, error) {
 	entries, err := os.ReadDir(sys)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("list the video devices: %w", err)
