@@ -42,6 +42,10 @@ type Options struct {
 	Context string
 	// Name is shown in the server's list of connections. Default "lensbus".
 	Name string
+	// Quit, when it is closed, ends attempts to connect, the one under way and every later one: a
+	// program that ends closes it, so as not to wait for a server that does not answer. Connections
+	// that stand are left alone. nil: never.
+	Quit <-chan struct{}
 	// InProcess connects to a server in this process without TCP; Server and Context are unused.
 	InProcess nats.InProcessConnProvider
 	// Log gets connects, disconnects and permission errors; nil discards.

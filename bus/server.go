@@ -18,6 +18,9 @@ import (
 func (o Options) dialer() (func(purpose string, more ...nats.Option) (*nats.Conn, error), error) {
 	options := func(purpose string, more []nats.Option) []nats.Option {
 		all := append(baseOptions(o.Name+" "+purpose, o.Log), o.NATS...)
+		if o.InProcess == nil {
+			all = append(all, (&attempts{quit: o.Quit}).option)
+		}
 		return append(all, more...)
 	}
 	if o.InProcess != nil {
