@@ -18,6 +18,7 @@ type publishCommand struct {
 	EmbedBroker bool   `env:"LENSBUS_EMBED_BROKER" help:"Run a broker in this process too, instead of using one."`
 	Listen      string `env:"LENSBUS_BROKER_LISTEN" placeholder:"HOST:PORT" help:"With --embed-broker: where NATS clients connect. Default 127.0.0.1:4222."`
 	brokerFlags
+	controlFlags
 }
 
 func (c *publishCommand) Run(ctx context.Context, s *session) error {
@@ -39,7 +40,7 @@ func (c *publishCommand) Run(ctx context.Context, s *session) error {
 		if err != nil {
 			return err
 		}
-		return s.use(conn, func() error { return s.life.run(ctx, s.publisher(conn, f, c.fileFlag, c.cameraFlags)) })
+		return s.use(conn, func() error { return s.life.run(ctx, s.publisher(conn, f, c.fileFlag, c.cameraFlags, c.controlFlags)) })
 	}
 	// What the environment says is for commands that are not told anything else.
 	if c.Server != os.Getenv("LENSBUS_SERVER") || c.Context != os.Getenv("LENSBUS_CONTEXT") {
@@ -49,13 +50,14 @@ func (c *publishCommand) Run(ctx context.Context, s *session) error {
 	if err := f.Broker.Validate(); err != nil {
 		return usage(err)
 	}
-	return s.withBroker(ctx, f.Broker, func(conn *bus.Conn) error { return s.life.run(ctx, s.publisher(conn, f, c.fileFlag, c.cameraFlags)) })
+	return s.withBroker(ctx, f.Broker, func(conn *bus.Conn) error { return s.life.run(ctx, s.publisher(conn, f, c.fileFlag, c.cameraFlags, c.controlFlags)) })
 }
 
 // publisher is the role that publishes the file's cameras, and those that the file has later.
-func (s *session) publisher(conn *bus.Conn, f file, from fileFlag, more cameraFlags) role {
+func (s *session) publisher(conn *bus.Conn, f file, from fileFlag, more cameraFlags, control controlFlags) role {
 	return role{"cameras", func(ctx context.Context) error {
 		deps := publisher.Deps{Bus: conn, Log: s.log}
+		control.complete(&deps, s.Version)
 		if self, err := os.Executable(); err == nil {
 			deps.Worker = []string{self, "capture-worker"}
 		} else {

@@ -17,6 +17,7 @@ type upCommand struct {
 	BrokerListen string `env:"LENSBUS_BROKER_LISTEN" placeholder:"HOST:PORT" help:"Where NATS clients connect. Default 127.0.0.1:4222."`
 	WebListen    string `env:"LENSBUS_WEB_LISTEN" placeholder:"HOST:PORT" help:"Where browsers connect. Default 127.0.0.1:8080. The page's address is printed."`
 	brokerFlags
+	controlFlags
 }
 
 func (c *upCommand) Run(ctx context.Context, s *session) error {
@@ -42,7 +43,7 @@ func (c *upCommand) Run(ctx context.Context, s *session) error {
 	return s.withBroker(ctx, f.Broker, func(conn *bus.Conn) error {
 		roles := []role{s.page(conn, f)}
 		if len(f.Cameras) > 0 { // without any it serves the cameras of other machines
-			roles = append(roles, s.publisher(conn, f, c.fileFlag, c.cameraFlags))
+			roles = append(roles, s.publisher(conn, f, c.fileFlag, c.cameraFlags, c.controlFlags))
 		}
 		return s.life.run(ctx, roles...)
 	})
