@@ -76,7 +76,7 @@ func Parse(text string) (Spec, error) {
 		if strings.Contains(kind, "@") { // part of an URL without its scheme, with a password perhaps
 			kind = "…"
 		}
-		return Spec{}, fmt.Errorf("%w: unknown kind %.20q: use v4l2:, file:, http(s)://, rtsp(s)://, images:, test: or opencv:", ErrSpec, kind)
+		return Spec{}, fmt.Errorf("%w: unknown kind %.20q: use v4l2:, file:, http(s)://, rtsp(s)://, images:, test: or opencv:…", ErrSpec, kind)
 	}
 	switch {
 	case spec.Kind.isURL():

@@ -1,13 +1,8 @@
 package window
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"image"
-	"image/color"
-	"image/jpeg"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -63,7 +58,6 @@ type testCamera struct {
 
 	mu     sync.Mutex
 	status frame.Status
-	seq    uint64
 }
 
 func startCamera(t *testing.T, conn *bus.Conn, id frame.CameraID, fps int, pictures [][]byte) *testCamera {
@@ -135,34 +129,6 @@ func (c *testCamera) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.status.State = frame.StateEnded
-}
-
-// movingPictures are of one colour, with a white bar that moves from left to right.
-func movingPictures(t *testing.T, size image.Point, ground color.RGBA, n int) [][]byte {
-	t.Helper()
-	var all [][]byte
-	for i := range n {
-		img := image.NewRGBA(image.Rectangle{Max: size})
-		for y := range size.Y {
-			for x := range size.X {
-				c := ground
-				if bar := x*n/size.X - i; bar >= 0 && bar < 2 {
-					c = color.RGBA{255, 255, 255, 255}
-				}
-				img.SetRGBA(x, y, c)
-			}
-		}
-		var b bytes.Buffer
-		if err := jpeg.Encode(&b, img, &jpeg.Options{Quality: 90}); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, b.Bytes())
-	}
-	return all
-}
-
-func contains(pictures [][]byte, data []byte) bool {
-	return slices.ContainsFunc(pictures, func(p []byte) bool { return bytes.Equal(p, data) })
 }
 
 // eventually waits for a condition, and fails the test with what it last said.
