@@ -81,7 +81,7 @@ func TestConfigReferenceNamesEveryKey(t *testing.T) {
 		"broker": broker.Config{}.OrDefaults(),
 		"cameras": publisher.CameraConfig{
 			Quality: publisher.DefaultQuality, OpenTimeout: publisher.DefaultOpenTimeout,
-			ReadTimeout: publisher.DefaultReadTimeout, FreezeAfter: publisher.DefaultFreezeAfter,
+			ReadTimeout: publisher.DefaultReadTimeout, FreezeAfter: publisher.DefaultFreezeAfter, Grace: publisher.DefaultGrace,
 		},
 		"web":  web.Config{}.OrDefaults(),
 		"view": window.Config{},
