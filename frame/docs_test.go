@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -219,20 +220,28 @@ func TestPageExamples(t *testing.T) {
 	}
 	python := strings.Join(codeBlocks(t, page, "python"), "")
 	for header := range tableRows(t, page, "header") {
-		if header != frame.HeaderMsgID && !strings.Contains(python, strconv.Quote(header)) {
+		if !mayBeMissing(header) && !strings.Contains(python, strconv.Quote(header)) {
 			t.Errorf("the example of a publisher does not send %s", header)
 		}
 	}
 }
 
+func mayBeMissing(header string) bool {
+	return header == frame.HeaderMsgID || header == frame.HeaderPublished
+}
+
 // What the page says of headers by example is what Decode takes.
 func TestPageHeadersAreNeeded(t *testing.T) {
 	f := goodFrame(t)
+	f.Published = f.Captured.Add(time.Millisecond)
 	for header := range tableRows(t, readPage(t), "header") {
 		h := f.Header(true)
+		if _, there := h[header]; !there {
+			t.Errorf("%s is never sent", header)
+		}
 		delete(h, header)
 		_, err := frame.Decode(testSubject, h, f.Data, frame.Limits{})
-		if needed := header != frame.HeaderMsgID; needed != (err != nil) {
+		if needed := !mayBeMissing(header); needed != (err != nil) {
 			t.Errorf("without %s: %v", header, err)
 		}
 	}

@@ -29,6 +29,9 @@ type Frame struct {
 	Seq uint64
 	// Captured is when the picture was taken, by the publisher's clock (Unix nanoseconds on the wire).
 	Captured time.Time
+	// Published is when the frame was handed to the publisher's NATS connection, by the clock of
+	// Captured; zero where the publisher does not say. Package bus sets it.
+	Published time.Time
 	// Codec says what Data is.
 	Codec Codec
 	// Width and Height are in pixels, read from the picture itself.

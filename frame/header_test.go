@@ -45,6 +45,13 @@ func TestHeader(t *testing.T) {
 	if diff := cmp.Diff(stored, f.Header(true)); diff != "" {
 		t.Errorf("stored (-want +got):\n%s", diff)
 	}
+	published := maps.Clone(stored)
+	published["Lens-Published"] = []string{"1700000000125000000"}
+	f.Published = time.Unix(1_700_000_000, 125_000_000)
+	if diff := cmp.Diff(published, f.Header(true)); diff != "" {
+		t.Errorf("stored and published (-want +got):\n%s", diff)
+	}
+	f.Published = time.Time{}
 	f.Key = false
 	if diff := cmp.Diff(plain, f.Header(false)); diff != "" {
 		t.Errorf("every JPEG is a key (-want +got):\n%s", diff)
@@ -58,6 +65,7 @@ func TestHeader(t *testing.T) {
 // Values share memory; adding to one must not write over another.
 func TestHeaderValuesAreApart(t *testing.T) {
 	f := goodFrame(t)
+	f.Published = f.Captured.Add(time.Millisecond)
 	h := f.Header(true)
 	want := f.Header(true)
 	for key := range h {
@@ -77,6 +85,7 @@ func TestDecodeReadsWhatHeaderWrites(t *testing.T) {
 		"long epoch":   func(f *frame.Frame) { f.Epoch = strings.Repeat("e", 64) },
 		"1970":         func(f *frame.Frame) { f.Captured = time.Unix(0, 1) },
 		"2262":         func(f *frame.Frame) { f.Captured = time.Unix(0, 1<<63-1) },
+		"published":    func(f *frame.Frame) { f.Published = time.Unix(0, 1) },
 		"grey":         func(f *frame.Frame) { f.Data = goJPEG(t, 64, 48, true) },
 		"one pixel":    func(f *frame.Frame) { f.Width, f.Height, f.Data = 1, 1, goJPEG(t, 1, 1, true) },
 		"wide":         func(f *frame.Frame) { f.Width, f.Height, f.Data = 65535, 1, goJPEG(t, 65535, 1, true) },
@@ -175,7 +184,11 @@ func hostileMessages(t testing.TB) []hostileCase {
 			hostileCase{key + " twice", func(m *message) { m.header[key] = append([]string{"1"}, m.header[key]...) }, frame.ReasonHeader},
 		)
 	}
-	for _, key := range []string{frame.HeaderSeq, frame.HeaderCaptured, frame.HeaderWidth, frame.HeaderHeight} {
+	cases = append(cases,
+		hostileCase{"says when it was published", set(frame.HeaderPublished, "1700000000125000000"), ""},
+		hostileCase{"published twice", func(m *message) { m.header[frame.HeaderPublished] = []string{"1", "1"} }, frame.ReasonHeader},
+	)
+	for _, key := range []string{frame.HeaderSeq, frame.HeaderCaptured, frame.HeaderPublished, frame.HeaderWidth, frame.HeaderHeight} {
 		for name, value := range map[string]string{
 			"empty": "", "zero": "0", "negative": "-5", "signed": "+64", "minus zero": "-0", "fraction": "64.0", "exponent": "64e0",
 			"hexadecimal": "0x40", "underscore": "6_4", "space": " 64", "space after": "64 ", "not a number": "NaN", "infinite": "Inf",
