@@ -89,7 +89,7 @@ type bounded struct {
 	left int
 }
 
-// mostQuestions is some five times what the kernel's most talkative driver (vivid) is asked.
+// mostQuestions is some four times what the kernel's most talkative driver (vivid) is asked.
 const mostQuestions = 20_000
 
 var errTooMuch = errors.New("the driver's list does not end")

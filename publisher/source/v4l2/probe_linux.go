@@ -76,4 +76,4 @@ func formats(d driver, bufType uint32) []uint32 {
 	return codes
 }
 
-const mostFormats = 64
+const mostFormats = 256
