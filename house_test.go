@@ -236,6 +236,9 @@ func constant(path string, vars *ast.GenDecl, v *ast.ValueSpec) bool {
 		}
 	}
 	for _, value := range v.Values {
+		if alias, ok := value.(*ast.SelectorExpr); ok && strings.HasPrefix(alias.Sel.Name, "Err") {
+			continue
+		}
 		call, ok := value.(*ast.CallExpr)
 		if !ok {
 			return false
