@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -60,6 +61,7 @@ type Options struct {
 type Conn struct {
 	dial    func(purpose string, more ...nats.Option) (*nats.Conn, error)
 	log     *slog.Logger
+	metrics *metrics
 	control *nats.Conn
 
 	mu     sync.Mutex
@@ -84,8 +86,11 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{dial: dial, log: o.Log}
-	if c.control, err = dial("control"); err != nil {
+	c := &Conn{log: o.Log, metrics: newMetrics()}
+	c.dial = func(purpose string, more ...nats.Option) (*nats.Conn, error) {
+		return dial(purpose, append(slices.Clone(more), c.metrics.watch(purpose))...)
+	}
+	if c.control, err = c.dial("control"); err != nil {
 		return nil, fmt.Errorf("connect to NATS: %w", err)
 	}
 	if err := ctx.Err(); err != nil {
@@ -127,8 +132,7 @@ func (c *Conn) Close() error {
 		link.close()
 	}
 	if frames != nil {
-		frames.abort() // or a write to a frozen server would hold Close up
-		frames.Close()
+		frames.closeInTime()
 	}
 	c.control.Close()
 	return nil

@@ -110,6 +110,9 @@ func (c *Conn) Offset(id frame.CameraID) (Offset, bool) {
 }
 
 func (c *Conn) clockOf(id frame.CameraID) *clock {
-	known, _ := c.clocks.LoadOrStore(id, new(clock))
+	known, ok := c.clocks.Load(id)
+	if !ok {
+		known, _ = c.clocks.LoadOrStore(id, new(clock))
+	}
 	return known.(*clock)
 }

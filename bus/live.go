@@ -23,9 +23,13 @@ type Live struct {
 	// stopWatch gives the lease back that tells the camera that somebody watches.
 	stopWatch func()
 
+	clock   *clock   // of the camera's publisher
+	metrics *metrics // of the Conn
+
 	mu    sync.Mutex
 	prev  frame.Frame // the newest frame, Data dropped
 	stats LiveStats
+	count *cameraMetrics // see counts
 }
 
 // LiveStats count what a [Live] has seen since it began.
@@ -49,7 +53,7 @@ func (c *Conn) Live(id frame.CameraID) (*Live, error) {
 	if c.link == nil {
 		c.link = newLink(c.dial, c.log)
 	}
-	l := &Live{id: id, link: c.link, stopWatch: c.Watch(id, false)}
+	l := &Live{id: id, link: c.link, clock: c.clockOf(id), metrics: c.metrics, stopWatch: c.Watch(id, false)}
 	l.reader = l.latest.Reader()
 	c.link.add(l)
 	return l, nil
@@ -107,6 +111,16 @@ func (l *Live) reject(err error) {
 		l.stats.Rejected = make(map[frame.Reason]uint64)
 	}
 	l.stats.Rejected[reason]++
+	l.counts().reject(reason)
+}
+
+// counts is called with mu held. It waits for the first message, so that asking for cameras that do
+// not exist makes no numbers.
+func (l *Live) counts() *cameraMetrics {
+	if l.count == nil {
+		l.count = l.metrics.camera(l.id, l.clock)
+	}
+	return l.count
 }
 
 // accept makes f the newest frame. It returns false for one that is not newer, as when the same
@@ -117,12 +131,13 @@ func (l *Live) accept(f frame.Frame) bool {
 	if f.Epoch == l.prev.Epoch && f.Seq <= l.prev.Seq {
 		return false
 	}
-	if l.prev.Epoch != "" {
-		l.stats.Missed += f.MissedSince(&l.prev)
-	}
+	missed := f.MissedSince(&l.prev)
+	l.stats.Missed += missed
 	l.stats.Received++
 	l.stats.Bytes += uint64(len(f.Data))
 	l.stats.Arrived = time.Now()
+	// The first of an epoch may be one that the server had kept for long.
+	l.counts().frame(&f, missed, f.Epoch != l.prev.Epoch, l.stats.Arrived)
 	l.prev = f
 	l.prev.Data = nil
 	l.latest.Put(f)

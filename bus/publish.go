@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -28,6 +29,13 @@ type framesConn struct {
 	// limit is the server's max_payload; 0 while there is no connection. It is kept here because
 	// asking the nats.Conn would wait for the write that is under way.
 	limit atomic.Int64
+}
+
+// closeInTime closes the connection; a write to a frozen server does not hold it up for long.
+func (c *framesConn) closeInTime() {
+	stuck := time.AfterFunc(abortGrace, c.abort)
+	defer stuck.Stop()
+	c.Close()
 }
 
 // watch keeps limit, and calls those who were to be told before.
@@ -80,6 +88,7 @@ func (p *Publisher) MaxBytes() int { return int(max(0, p.nc.limit.Load()-headerR
 // receive it. It may wait for the network for as long as a frame takes to leave: at most 10 s when
 // the server has stopped reading, and half a second longer than ctx. The errors to expect are
 // [ErrDisconnected] and [ErrTooLarge]; the frame is then not sent, and is not kept for later.
+// Where f.Published is zero, the frame is sent with this moment in its place.
 func (p *Publisher) Publish(ctx context.Context, f *frame.Frame) error {
 	return p.publish(ctx, p.subject, f)
 }
@@ -95,7 +104,11 @@ func (p *Publisher) publish(ctx context.Context, subject string, f *frame.Frame)
 		return ErrDisconnected
 	}
 	defer p.nc.abortAfter(ctx)()
-	err := p.nc.PublishMsg(&nats.Msg{Subject: subject, Header: f.Header(false), Data: f.Data})
+	sent := *f
+	if sent.Published.IsZero() {
+		sent.Published = time.Now()
+	}
+	err := p.nc.PublishMsg(&nats.Msg{Subject: subject, Header: sent.Header(false), Data: f.Data})
 	switch {
 	case err == nil:
 		return nil
