@@ -90,6 +90,7 @@ func newCapture(ctx context.Context, name string, env source.Env, open func() (d
 
 func (c *capture) run(open func() (device, error)) {
 	defer close(c.done)
+	defer undisturbed()()
 	mats := make([]gocv.Mat, cap(c.free))
 	for i := range mats {
 		mats[i] = gocv.NewMat()
