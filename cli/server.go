@@ -24,11 +24,12 @@ func (s *session) connect(ctx context.Context, flags serverFlags, f file) (*bus.
 	if flags.Server == "" && flags.Context == "" {
 		flags = serverFlags{Server: f.Server, Context: f.Context}
 	}
-	conn, err := bus.Connect(ctx, bus.Options{Server: flags.Server, Context: flags.Context, Log: s.log, Quit: ctx.Done()})
-	if err != nil && !interrupted(ctx, err) {
+	// A signal while it connects is for the command to answer: a role that was ended has not failed.
+	conn, err := bus.Connect(context.WithoutCancel(ctx), bus.Options{Server: flags.Server, Context: flags.Context, Log: s.log, Quit: ctx.Done()})
+	if err != nil {
 		return nil, usage(err)
 	}
-	return conn, err
+	return conn, nil
 }
 
 // answerWait is how long a command that asks one thing waits for the server.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os/exec"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -126,22 +127,27 @@ func TestEveryRoleEndsAtOneSignal(t *testing.T) {
 
 // TestRolesThatHangOnOthersEnd: what they wait for never answers, or answers no more.
 func TestRolesThatHangOnOthersEnd(t *testing.T) {
-	black := blackHole(t)
-	sources := map[string]string{
-		"publish to nobody":                  "test:?width=320&height=240",
-		"publish from a camera that is mute": "http://" + black + "/",
-	}
-	if lensbus(t).opencv {
-		sources["publish from an RTSP camera that is mute"] = "rtsp://" + black + "/"
-	}
-	for name, source := range sources {
-		t.Run(name, func(t *testing.T) {
+	for _, args := range [][]string{{"publish", "--camera", "front=test:"}, {"web", "--listen", "127.0.0.1:0"}} {
+		t.Run(args[0]+" to a server that is mute", func(t *testing.T) {
 			rounds(t, 2, func(t *testing.T) *process {
-				p := start(t, "publish", "--server", "nats://"+black, "--camera", "front="+source, "--log-level", "debug")
-				if name == "publish from an RTSP camera that is mute" {
-					eventually(t, "the capture worker runs", func() bool { return len(p.children()) == 1 })
-				}
-				p.say(&p.stderr, `no NATS server, trying on`)
+				mute := muteServer(t)
+				p := start(t, append(args, "--server", "nats://"+mute.address)...)
+				mute.wait(t)
+				return p
+			})
+		})
+	}
+	kinds := []string{"http"}
+	if lensbus(t).opencv {
+		kinds = append(kinds, "rtsp")
+	}
+	for _, kind := range kinds {
+		t.Run("publish from a mute camera of kind "+kind, func(t *testing.T) {
+			url := start(t, "broker", "--listen", "127.0.0.1:0").brokerURL()
+			rounds(t, 2, func(t *testing.T) *process {
+				mute := muteServer(t)
+				p := start(t, "publish", "--server", url, "--camera", "front="+kind+"://"+mute.address+"/")
+				mute.wait(t)
 				return p
 			})
 		})
@@ -216,29 +222,68 @@ func TestNoCaptureProcessOutlivesItsPublisher(t *testing.T) {
 	eventually(t, "the capture processes have ended", func() bool { return len(p.group()) == 0 })
 }
 
-// blackHole is the address of something that takes connections and never says a word.
-func blackHole(t *testing.T) string {
+// mute takes connections and never says a word.
+type mute struct {
+	address  string
+	accepted chan struct{} // has a token when there was a connection
+}
+
+func muteServer(t *testing.T) *mute {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
+	m := &mute{address: listener.Addr().String(), accepted: make(chan struct{}, 1)}
+	var serving sync.WaitGroup
+	serving.Go(func() {
 		for {
 			conn, err := listener.Accept()
 			if err != nil {
 				return
 			}
-			go func() {
+			select {
+			case m.accepted <- struct{}{}:
+			default:
+			}
+			serving.Go(func() {
 				defer func() { _ = conn.Close() }()
 				_, _ = io.Copy(io.Discard, conn)
-			}()
+			})
 		}
-	}()
-	t.Cleanup(func() { _ = listener.Close(); <-done })
-	return listener.Addr().String()
+	})
+	t.Cleanup(func() { _ = listener.Close(); serving.Wait() }) // those who connected have ended before
+	return m
+}
+
+// wait waits until somebody has connected.
+func (m *mute) wait(t *testing.T) {
+	t.Helper()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-m.accepted:
+	case <-timer.C:
+		t.Fatalf("nobody connects to %s", m.address)
+	}
+}
+
+// TestAKilledPublisherStartsAgainAtOnce: nothing of it is in the way, neither its device nor its name.
+func TestAKilledPublisherStartsAgainAtOnce(t *testing.T) {
+	url := start(t, "broker", "--listen", "127.0.0.1:0").brokerURL()
+	args := []string{"publish", "--server", url, "--camera", "front=test:?width=320&height=240&fps=20"}
+	frames := subscribe(t, connect(t, url), "cam.front.frame")
+	epochs := map[string]bool{}
+	for range 3 {
+		p := start(t, args...)
+		for {
+			if f := frames.frame(); !epochs[f.Epoch] {
+				epochs[f.Epoch] = true
+				break
+			}
+		}
+		p.kill()
+	}
 }
 
 // shippedFootage is the video in the sources of the gocv module: 560x320, 30 fps.

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +43,7 @@ func startNATS(t *testing.T, jetStream bool) string {
 func TestExternalServer(t *testing.T) {
 	t.Parallel()
 	address := startNATS(t, true)
+	number := 0
 	for name, way := range map[string]struct {
 		args, env []string
 	}{
@@ -52,20 +55,24 @@ func TestExternalServer(t *testing.T) {
 		"NATS_CONTEXT":                       {env: append(contextHome(t, address, ""), "NATS_CONTEXT=mine")},
 		"the selected context":               {env: contextHome(t, address, "mine")},
 	} {
+		number++
+		camera := "cam" + strconv.Itoa(number) // all at once, on one server
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			with := func(args ...string) []string { return append(args, way.args...) }
-			publisher := startWith(t, way.env, with("publish", "--camera", "front=test:?width=320&height=240&fps=20")...)
+			publisher := startWith(t, way.env, with("publish", "--camera", camera+"=test:?width=320&height=240&fps=20")...)
 			web := startWith(t, way.env, with("web", "--listen", "127.0.0.1:0")...)
 			page := web.pageURL()
-			if p := openStream(t, page, "front").next(); !sameSize(pixels(t, p.data), 320, 240) {
+			if p := openStream(t, page, camera).next(); !sameSize(pixels(t, p.data), 320, 240) {
 				t.Error("the page's picture has another size")
 			}
 			eventually(t, "the broker keeps the newest picture", func() bool {
-				code, stdout, _ := answerWith(t, way.env, with("snapshot", "front", "-o", "-")...)
+				code, stdout, _ := answerWith(t, way.env, with("snapshot", camera, "-o", "-")...)
 				return code == 0 && sameSize(pixels(t, []byte(stdout)), 320, 240)
 			})
-			code, stdout, stderr := answerWith(t, way.env, with("cameras", "--json")...)
-			if list := decode[[]frame.Status](t, stdout); code != 0 || len(list) != 1 || list[0].ID != "front" || list[0].Stream != "memory" {
+			code, stdout, stderr := answerWith(t, way.env, with("cameras", "--json", "--wait", "2.1s")...)
+			listed := slices.ContainsFunc(decode[[]frame.Status](t, stdout), func(s frame.Status) bool { return string(s.ID) == camera && s.Stream == "memory" })
+			if code != 0 || !listed {
 				t.Errorf("cameras --json: exit code %d, %s%s", code, stdout, stderr)
 			}
 			publisher.end(signals(0))

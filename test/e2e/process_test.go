@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 // patience is how long anything may take for which the program promises no time.
@@ -121,6 +122,9 @@ func plainEnvironment(t *testing.T) []string {
 
 func last(text string) string {
 	const most = 6000
+	if strings.ContainsFunc(text, func(r rune) bool { return r == 0 || r == utf8.RuneError }) {
+		return fmt.Sprintf("%d bytes, not a text", len(text))
+	}
 	if len(text) > most {
 		return "… " + text[len(text)-most:]
 	}

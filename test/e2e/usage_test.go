@@ -55,7 +55,7 @@ func TestWrongUsage(t *testing.T) {
 	for _, id := range []string{"../x", "a.b", "*", ">", "", "Front", "-a", strings.Repeat("a", 33), "a b", "ä"} {
 		t.Run(fmt.Sprintf("id %q", id), func(t *testing.T) {
 			const help = "1 to 32 of a-z, 0-9, '_' and '-'"
-			wrongUsage(t, []string{"publish", "--camera", id + "=test:"}, fmt.Sprintf("%q", id), help)
+			wrongUsage(t, []string{"publish", "--camera=" + id + "=test:"}, fmt.Sprintf("%q", id), help)
 			wrongUsage(t, []string{"snapshot", "-o", "-", "--", id}, fmt.Sprintf("%q", id), help)
 			wrongUsage(t, []string{"view", "--", id}, fmt.Sprintf("%q", id), help)
 			config := writeConfig(t, fmt.Sprintf("cameras:\n  %q:\n    source: \"test:\"\n", id))
@@ -72,9 +72,9 @@ func TestWrongConfiguration(t *testing.T) {
 		want []string
 	}{
 		"unknown section":    {"# mine\n\ncamera:\n  front:\n    source: 'test:'\n", 3, []string{"camera", "cameras"}},
-		"unknown key":        {"cameras:\n  front:\n    source: 'test:'\n    qualty: 70\n", 4, []string{"cameras.front.qualty", "quality"}},
+		"unknown key":        {"cameras:\n  front:\n    source: 'test:'\n    qualty: 70\n", 4, []string{"cameras.front", `"qualty"`, `"quality"`}},
 		"wrong type":         {"cameras:\n  front:\n    source: 'test:'\n    quality: high\n", 4, []string{"cameras.front.quality"}},
-		"unknown kind":       {"cameras:\n  front:\n    source: ftp://example.org\n", 2, []string{"front", "ftp"}},
+		"unknown kind":       {"cameras:\n  front:\n    source: ftp://example.org\n", 3, []string{"front", "ftp"}},
 		"key twice":          {"web:\n  listen: 127.0.0.1:0\nweb:\n  listen: 127.0.0.1:0\n", 3, []string{"web"}},
 		"no YAML":            {"cameras: [\n", 0, nil},
 		"no variable":        {"cameras:\n  front:\n    source: http://a:${LENSBUS_NOT_SET}@127.0.0.1/\n", 3, []string{"LENSBUS_NOT_SET"}},
