@@ -107,12 +107,12 @@ func (m *metrics) camera(id frame.CameraID, its *clock) *cameraMetrics {
 		c = &cameraMetrics{
 			clock: its, received: m.received.WithLabelValues(label), bytes: m.bytes.WithLabelValues(label),
 			missed: m.missed.WithLabelValues(label), way: m.way.WithLabelValues(label),
-			rejected: make(map[frame.Reason]prometheus.Counter),
+			rejected: m.rejected.MustCurryWith(prometheus.Labels{"camera": label}),
 		}
 		for _, reason := range []frame.Reason{
 			frame.ReasonSubject, frame.ReasonHeader, frame.ReasonCodec, frame.ReasonTooLarge, frame.ReasonPicture, frame.ReasonDimensions,
 		} {
-			c.rejected[reason] = m.rejected.WithLabelValues(label, string(reason))
+			c.rejected.WithLabelValues(string(reason)) // 0 is shown too, or the first one would be no increase
 		}
 		m.cameras[id] = c
 	}
@@ -123,13 +123,13 @@ func (m *metrics) camera(id frame.CameraID, its *clock) *cameraMetrics {
 type cameraMetrics struct {
 	clock                   *clock
 	received, bytes, missed prometheus.Counter
-	rejected                map[frame.Reason]prometheus.Counter // never written to
+	rejected                *prometheus.CounterVec
 	way                     prometheus.Observer
 }
 
 func (c *cameraMetrics) reject(reason frame.Reason) {
 	if c != nil {
-		c.rejected[reason].Inc()
+		c.rejected.WithLabelValues(string(reason)).Inc()
 	}
 }
 

@@ -1,0 +1,186 @@
+package bus_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+
+	"github.com/lensbus/lensbus/broker"
+	"github.com/lensbus/lensbus/bus"
+	"github.com/lensbus/lensbus/frame"
+)
+
+// numbers are what a collector shows: value by name and labels, {a,b}; of a histogram the count and
+// the sum.
+func numbers(t testing.TB, c prometheus.Collector) map[string]float64 {
+	t.Helper()
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(c)
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	problems, err := promlint.NewWithMetricFamilies(families).Lint()
+	if err != nil || len(problems) > 0 {
+		t.Errorf("%v, %v", problems, err)
+	}
+	values := make(map[string]float64)
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			labels := ""
+			for _, l := range m.GetLabel() {
+				labels += "," + l.GetValue()
+			}
+			name := family.GetName()
+			if labels != "" {
+				labels = "{" + labels[1:] + "}"
+			}
+			switch {
+			case m.GetHistogram() != nil:
+				values[name+"_count"+labels] = float64(m.GetHistogram().GetSampleCount())
+				values[name+"_sum"+labels] = m.GetHistogram().GetSampleSum()
+			default:
+				values[name+labels] = m.GetGauge().GetValue() + m.GetCounter().GetValue()
+			}
+		}
+	}
+	return values
+}
+
+// A publisher whose clock is minutes off: the time on the way is the true one.
+func TestWayIsTimedAcrossClocks(t *testing.T) {
+	for _, skew := range []time.Duration{5 * time.Minute, -3 * time.Hour, 0} {
+		t.Run(skew.String(), func(t *testing.T) {
+			server := startBroker(t, broker.Config{})
+			theirs := connect(t, bus.Options{Server: server.URL()})
+			theirClock := func() time.Time { return time.Now().Round(0).Add(skew) }
+			watch := func(context.Context, []byte) (bus.Reply, error) { return bus.Reply{Data: []byte("{}")}, nil }
+			stop, err := theirs.ServeCamera(t.Context(), "front", "0.0.0", func() frame.Status { return frame.Status{ID: "front"} }, theirClock, map[string]bus.Verb{frame.VerbWatch: watch})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer stop()
+			camera := newCamera(t, theirs, "front", 5_000)
+			ours := connect(t, bus.Options{Server: server.URL()})
+			live, err := ours.Live("front")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer live.Close()
+			const count, sum = "lensbus_bus_publish_to_receive_seconds_count{front}", "lensbus_bus_publish_to_receive_seconds_sum{front}"
+			var got map[string]float64
+			began := time.Now()
+			eventually(t, func() bool {
+				camera.f.Published = theirClock()
+				if err := camera.publish(context20(t)); err != nil {
+					t.Fatal(err)
+				}
+				got = numbers(t, ours.Metrics())
+				return got[count] >= 5
+			})
+			if mean := got[sum] / got[count]; mean < 0 || mean > time.Since(began).Seconds() {
+				t.Errorf("%v s on the way, in the mean; the test has run for %v", mean, time.Since(began))
+			}
+			if off := got["lensbus_bus_clock_offset_seconds{front}"]; off < skew.Seconds()-1 || off > skew.Seconds()+1 {
+				t.Errorf("clock offset %v s, truly %v", off, skew)
+			}
+			if within := got["lensbus_bus_clock_uncertainty_seconds{front}"]; within <= 0 || within > 1 {
+				t.Errorf("uncertainty %v s", within)
+			}
+		})
+	}
+}
+
+func TestNumbersOfWhatArrives(t *testing.T) {
+	server := startBroker(t, broker.Config{})
+	conn := connect(t, bus.Options{Server: server.URL()})
+	camera := newCamera(t, conn, "front", 5_000)
+	live, err := conn.Live("front")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer live.Close()
+	absent, err := conn.Live("nobody")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer absent.Close()
+	eventually(t, func() bool {
+		if err := camera.publish(context20(t)); err != nil {
+			t.Fatal(err)
+		}
+		return live.Stats().Received > 0
+	})
+	camera.f.Seq += 7 // that nobody sends
+	if err := camera.publish(context20(t)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() bool { return live.Stats().Missed >= 7 })
+	if err := conn.NATS().Publish("cam.front.frame", []byte("no picture")); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() bool { return live.Stats().Rejected[frame.ReasonHeader] == 1 })
+	got, stats := numbers(t, conn.Metrics()), live.Stats()
+	for name, want := range map[string]float64{
+		"lensbus_bus_frames_received_total{front}":             float64(stats.Received),
+		"lensbus_bus_received_bytes_total{front}":              float64(stats.Bytes),
+		"lensbus_bus_frames_missed_total{front}":               float64(stats.Missed),
+		"lensbus_bus_messages_rejected_total{front,header}":    1,
+		"lensbus_bus_messages_rejected_total{front,too_large}": 0,
+		"lensbus_bus_fetching":                                 0,
+		"lensbus_bus_connected{control}":                       1,
+		"lensbus_bus_connected{frames}":                        1,
+		"lensbus_bus_connected{live}":                          1,
+		"lensbus_bus_reconnects_total{control}":                0,
+	} {
+		if value, there := got[name]; !there || value != want {
+			t.Errorf("%s is %v (there: %v), want %v", name, value, there, want)
+		}
+	}
+	for name := range got {
+		if name == "lensbus_bus_frames_received_total{nobody}" {
+			t.Error("a camera that nobody has heard of has numbers")
+		}
+	}
+	// A second look at the same camera goes on counting.
+	again, err := conn.Live("front")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	eventually(t, func() bool {
+		if err := camera.publish(context20(t)); err != nil {
+			t.Fatal(err)
+		}
+		sum := live.Stats().Received + again.Stats().Received
+		return again.Stats().Received > 0 && numbers(t, conn.Metrics())["lensbus_bus_frames_received_total{front}"] == float64(sum)
+	})
+}
+
+func TestNumbersOfConnections(t *testing.T) {
+	server := startBroker(t, broker.Config{})
+	conn := connect(t, bus.Options{Server: server.URL()})
+	is := func(name string, want float64) func() bool {
+		return func() bool { return numbers(t, conn.Metrics())[name] == want }
+	}
+	eventually(t, conn.Connected)
+	eventually(t, is("lensbus_bus_connected{control}", 1))
+	address := server.URL()[len("nats://"):]
+	if err := server.Close(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() bool { return !conn.Connected() })
+	eventually(t, is("lensbus_bus_connected{control}", 0))
+	startBroker(t, broker.Config{Listen: address})
+	eventually(t, is("lensbus_bus_connected{control}", 1))
+	eventually(t, is("lensbus_bus_reconnects_total{control}", 1))
+	if err := conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !is("lensbus_bus_connected{control}", 0)() {
+		t.Error("connected after Close")
+	}
+}
