@@ -71,6 +71,7 @@ type pace struct {
 	captured time.Time
 	bytes    int
 	interval time.Duration // between two of its frames; 0: not known
+	least    time.Duration // what interval is at least, where that is known from the start
 	repeats  int           // fetches in a row that brought nothing new
 }
 
@@ -91,7 +92,7 @@ func (p *pace) fetched(epoch string, seq uint64, captured time.Time, bytes int) 
 		p.repeats++
 	case epoch == p.epoch && seq > p.seq:
 		interval := captured.Sub(p.captured) / time.Duration(seq-p.seq)
-		p.interval = min(max(interval, leastInterval), mostInterval)
+		p.interval = min(max(interval, leastInterval, p.least), mostInterval)
 		p.repeats = 0
 	default:
 		p.repeats = 0
@@ -107,7 +108,7 @@ func (p *pace) fetched(epoch string, seq uint64, captured time.Time, bytes int) 
 
 func (p *pace) orAssumed() time.Duration {
 	if p.interval == 0 {
-		return assumedInterval
+		return max(assumedInterval, p.least)
 	}
 	return p.interval
 }

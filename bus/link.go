@@ -41,8 +41,17 @@ type leg struct {
 
 	pace pace // guarded by link.mu
 	late lateness
-	// direct is false where the server has no picture to fetch; then the next one is awaited.
+	// direct is false where the server has no picture to fetch, as of a preview; then the next one
+	// is awaited.
 	direct bool
+}
+
+// left is since when the frame is on its way. Making a preview takes time that is not the link's.
+func (l *leg) left(f *frame.Frame) time.Time {
+	if l.live.preview && !f.Published.IsZero() {
+		return f.Published
+	}
+	return f.Captured
 }
 
 // How long a link fetches at least before it trusts itself with a subscription again. Each time
@@ -80,7 +89,11 @@ func (k *link) close() {
 func (k *link) add(l *Live) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.legs[l] = &leg{live: l, gone: make(chan struct{}), direct: true}
+	leg := &leg{live: l, gone: make(chan struct{}), direct: !l.preview}
+	if l.preview {
+		leg.pace.least = time.Second / frame.PreviewFPS
+	}
+	k.legs[l] = leg
 	close(k.changed)
 	k.changed = make(chan struct{})
 }
@@ -185,9 +198,9 @@ func (k *link) plain(ctx context.Context, nc *nats.Conn) bool {
 	}()
 	k.each(inner, func(ctx context.Context, leg *leg) {
 		leg.late = lateness{}
-		sub, err := nc.Subscribe(leg.live.id.FrameSubject(), func(m *nats.Msg) {
+		sub, err := nc.Subscribe(leg.live.subject(), func(m *nats.Msg) {
 			f, isNew := leg.live.receive(m.Subject, m.Header, m.Data)
-			if now := time.Now(); isNew && leg.late.observe(now, now.Sub(f.Captured)) {
+			if now := time.Now(); isNew && leg.late.observe(now, now.Sub(leg.left(&f))) {
 				select {
 				case behind <- struct{}{}:
 				default:
@@ -202,7 +215,7 @@ func (k *link) plain(ctx context.Context, nc *nats.Conn) bool {
 		// The callback only moves a frame into a slot, so little can wait here; what the client
 		// would otherwise keep are 64 MB of the oldest.
 		_ = sub.SetPendingLimits(256, 64<<20)
-		if _, has := leg.live.Newest(); !has { // a viewer that has just come sees a picture at once
+		if _, has := leg.live.Newest(); !has && !leg.live.preview { // a viewer that has just come sees a picture at once
 			if f, err := newest(ctx, nc, leg.live.id); err == nil {
 				leg.live.accept(f)
 			}
@@ -240,8 +253,11 @@ func (k *link) fetch(ctx context.Context, nc *nats.Conn, hold time.Duration) err
 func (k *link) fetchOne(ctx context.Context, nc *nats.Conn, leg *leg, turn chan struct{}, roundTrip time.Duration, behind bool) time.Duration {
 	ctx, cancel := context.WithTimeout(ctx, fetchLimit)
 	defer cancel()
-	if !leg.direct && behind {
+	switch {
+	case !leg.direct && behind:
 		return k.awaitOne(ctx, nc, leg, roundTrip)
+	case leg.live.preview: // nothing to ask for, and nothing known against a subscription
+		return mostWait / 4
 	}
 	select {
 	case turn <- struct{}{}:
@@ -266,13 +282,13 @@ func (k *link) fetchOne(ctx context.Context, nc *nats.Conn, leg *leg, turn chan 
 	return leg.pace.fetched(f.Epoch, f.Seq, f.Captured, len(f.Data)) - time.Since(asked)
 }
 
-// awaitOne is the fetch for servers without JetStream: a subscription that the server ends after
+// awaitOne is the fetch for servers without JetStream, and for previews: a subscription that the server ends after
 // one message, so that nothing can queue behind it. What the link carries shows less well, because
 // the wait for the next frame is part of the time; so it begins at a random moment between two
 // frames, and the best of several counts.
 func (k *link) awaitOne(ctx context.Context, nc *nats.Conn, leg *leg, roundTrip time.Duration) time.Duration {
 	asked := time.Now()
-	sub, err := nc.SubscribeSync(leg.live.id.FrameSubject())
+	sub, err := nc.SubscribeSync(leg.live.subject())
 	if err != nil {
 		return mostWait
 	}

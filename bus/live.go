@@ -16,10 +16,11 @@ import (
 // Any number of goroutines may read from one Live, each through its own [Live.Reader]. Close it
 // after use.
 type Live struct {
-	id     frame.CameraID
-	latest Latest[frame.Frame]
-	link   *link
-	reader *Reader[frame.Frame] // Next's
+	id      frame.CameraID
+	preview bool // the small pictures
+	latest  Latest[frame.Frame]
+	link    *link
+	reader  *Reader[frame.Frame] // Next's
 	// stopWatch gives the lease back that tells the camera that somebody watches.
 	stopWatch func()
 
@@ -36,7 +37,7 @@ type Live struct {
 type LiveStats struct {
 	Received uint64                  // frames that arrived
 	Bytes    uint64                  // of their data
-	Missed   uint64                  // frames that were sent and did not arrive, by their sequence
+	Missed   uint64                  // frames that were sent and did not arrive, by their sequence; 0 of a preview, which leaves frames out
 	Rejected map[frame.Reason]uint64 // messages that were no frames
 	Arrived  time.Time               // when the newest frame arrived; zero: none yet
 	Fetching bool                    // the link is slower than the stream
@@ -44,7 +45,14 @@ type LiveStats struct {
 
 // Live begins to receive the camera's frames. It does not wait, neither for the server nor for the
 // camera, and an unknown camera is no error: its frames come when it does.
-func (c *Conn) Live(id frame.CameraID) (*Live, error) {
+func (c *Conn) Live(id frame.CameraID) (*Live, error) { return c.live(id, false) }
+
+// Preview is Live for the camera's preview: small pictures, at most [frame.PreviewFPS] a second,
+// which its publisher makes only while somebody holds such a Live. The server keeps none of them, so
+// the first comes when it is made. A publisher that makes no previews sends nothing.
+func (c *Conn) Preview(id frame.CameraID) (*Live, error) { return c.live(id, true) }
+
+func (c *Conn) live(id frame.CameraID, preview bool) (*Live, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -53,10 +61,17 @@ func (c *Conn) Live(id frame.CameraID) (*Live, error) {
 	if c.link == nil {
 		c.link = newLink(c.dial, c.log)
 	}
-	l := &Live{id: id, link: c.link, clock: c.clockOf(id), metrics: c.metrics, stopWatch: c.Watch(id, false)}
+	l := &Live{id: id, preview: preview, link: c.link, clock: c.clockOf(id), metrics: c.metrics, stopWatch: c.Watch(id, preview)}
 	l.reader = l.latest.Reader()
 	c.link.add(l)
 	return l, nil
+}
+
+func (l *Live) subject() string {
+	if l.preview {
+		return l.id.PreviewSubject()
+	}
+	return l.id.FrameSubject()
 }
 
 // Next waits for a frame newer than the last one that Next returned. It returns ctx's error when
@@ -131,7 +146,10 @@ func (l *Live) accept(f frame.Frame) bool {
 	if f.Epoch == l.prev.Epoch && f.Seq <= l.prev.Seq {
 		return false
 	}
-	missed := f.MissedSince(&l.prev)
+	var missed uint64
+	if !l.preview {
+		missed = f.MissedSince(&l.prev)
+	}
 	l.stats.Missed += missed
 	l.stats.Received++
 	l.stats.Bytes += uint64(len(f.Data))

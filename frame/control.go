@@ -107,6 +107,13 @@ type ReleaseRequest struct {
 	Epoch string `json:"epoch"`
 }
 
+// What a preview is, on cam.<id>.preview: the newest frame scaled down to PreviewWidth pixels, or as
+// it is where it is no wider, at most PreviewFPS times a second.
+const (
+	PreviewWidth = 480
+	PreviewFPS   = 10
+)
+
 // MaxControlBytes bounds a control request; longer ones are refused.
 const MaxControlBytes = 64 << 10
 

@@ -11,19 +11,15 @@ import (
 	"github.com/lensbus/lensbus/frame"
 )
 
-// The preview: small enough for forty on a page.
-const (
-	previewWidth   = 480 // pixels
-	previewFPS     = 10
-	previewQuality = 70
-)
+// previewQuality makes it small enough for forty on a page.
+const previewQuality = 70
 
 // preview publishes cam.<id>.preview while somebody holds a lease on it, and costs nothing
 // otherwise: it sleeps until a lease is taken.
 func (c *camera) preview(ctx context.Context) {
 	reader := c.sender.newest.Reader()
 	thin := thinner{}
-	thin.setRate(previewFPS)
+	thin.setRate(frame.PreviewFPS)
 	for {
 		for {
 			if _, wanted := c.leases.watchers(time.Now()); wanted > 0 {
@@ -42,7 +38,7 @@ func (c *camera) preview(ctx context.Context) {
 		if !thin.pass(f.Captured) {
 			continue
 		}
-		small, err := shrinkTo(f, previewWidth, previewQuality)
+		small, err := shrinkTo(f, frame.PreviewWidth, previewQuality)
 		if err != nil {
 			if c.sender.said.first("preview") {
 				c.log.Warn("no preview", "error", err)
