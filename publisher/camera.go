@@ -31,6 +31,7 @@ type camera struct {
 	device device
 	log    *slog.Logger
 
+	metrics  *Metrics
 	version  string
 	stateDir string
 	replace  bool
@@ -65,7 +66,7 @@ func newCamera(id frame.CameraID, cfg CameraConfig, deps Deps, host string) (*ca
 		tuning:  newTuning(spec, cfg.Quality, kept),
 		leases:  newLeases(),
 		device:  deviceOf(spec),
-		version: cmp.Or(deps.Version, "0.0.0"), stateDir: deps.StateDir, replace: deps.Replace,
+		metrics: deps.Metrics, version: cmp.Or(deps.Version, "0.0.0"), stateDir: deps.StateDir, replace: deps.Replace,
 	}, nil
 }
 
@@ -82,6 +83,7 @@ func (c *camera) run(ctx context.Context) error {
 		return err
 	}
 	defer stopAnswering()
+	defer c.metrics.add(c)()
 	pictures := source.NewSlot[source.Picture]()
 	beside, stop := context.WithCancel(ctx)
 	var running sync.WaitGroup

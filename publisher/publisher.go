@@ -130,6 +130,8 @@ type Deps struct {
 	Reload <-chan Config
 	// Replace takes over cameras that another publisher has on the bus, instead of refusing.
 	Replace bool
+	// Metrics get the cameras' numbers; nil: nobody wants them.
+	Metrics *Metrics
 }
 
 // ErrTaken: another publisher has the camera on the bus.

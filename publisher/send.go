@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
 	"github.com/lensbus/lensbus/publisher/source"
@@ -19,6 +21,8 @@ type sender struct {
 	state *state
 	fit   fitter
 	log   *slog.Logger
+	// latency is told how long each frame took from its capture to here; nil: nobody asks.
+	latency prometheus.Observer
 
 	seq    uint64
 	newest bus.Latest[frame.Frame] // sent or not, for snapshots and the preview
@@ -79,7 +83,11 @@ func (s *sender) send(ctx context.Context, picture source.Picture) {
 	switch err := s.out.Publish(ctx, &f); {
 	case err == nil:
 		s.seq++
-		s.state.sent(&f, time.Now())
+		now := time.Now()
+		s.state.sent(&f, now)
+		if s.latency != nil {
+			s.latency.Observe(max(0, now.Sub(f.Captured).Seconds()))
+		}
 	case errors.Is(err, bus.ErrTooLarge): // the server changed its limit in this moment
 		s.drop(source.DropTooLarge, "", err)
 	default:

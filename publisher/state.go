@@ -13,10 +13,12 @@ import (
 // state is what is known of a camera now. Every part of its life writes to it; its status is
 // published from it.
 type state struct {
-	mu      sync.Mutex
-	doc     frame.Status
-	rate    rate
-	changed chan struct{} // holds a token when the state has changed and is not yet announced
+	mu  sync.Mutex
+	doc frame.Status
+	// sentBytes are of all frames that were sent.
+	sentBytes uint64
+	rate      rate
+	changed   chan struct{} // holds a token when the state has changed and is not yet announced
 }
 
 func newState(doc frame.Status) *state {
@@ -91,6 +93,7 @@ func (s *state) sent(f *frame.Frame, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.doc.Sent++
+	s.sentBytes += uint64(len(f.Data))
 	s.doc.LastFrame = f.Captured.UTC()
 	if s.doc.Width != f.Width || s.doc.Height != f.Height {
 		s.doc.Width, s.doc.Height = f.Width, f.Height
