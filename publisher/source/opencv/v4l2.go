@@ -122,12 +122,26 @@ func newDriverClock() *driverClock { return &driverClock{} }
 
 func (d *driverClock) captured(native *gocv.VideoCapture) (time.Time, string) {
 	ms := native.Get(gocv.VideoCapturePosMsec)
-	// One pair of clock readings a picture: what a step of the wall clock spoils is one picture.
-	mono, wall := monotonic(), time.Now()
+	// One pair of readings for each picture: what a step of the wall clock spoils is one picture.
+	mono, wall := clocks()
 	at, ok := bufferTime(ms, mono, wall)
 	if ok || d.warned {
 		return at, ""
 	}
 	d.warned = true
 	return at, "the driver's time stamps are of no use: pictures carry the time of their arrival"
+}
+
+// clocks reads CLOCK_MONOTONIC (0: there is none) and the wall clock at the same moment: again where
+// this thread was put aside between the two.
+func clocks() (mono time.Duration, wall time.Time) {
+	for range 4 {
+		before := monotonic()
+		wall = time.Now()
+		mono = monotonic()
+		if mono-before < 200*time.Microsecond {
+			break
+		}
+	}
+	return mono, wall
 }
