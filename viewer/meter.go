@@ -15,13 +15,17 @@ type Meter struct {
 	recent  [64]time.Time // arrivals, a ring
 	n       int
 	missed  uint64
+	fresh   Freshness
+	proven  bool // the newest was the present when it arrived
 }
 
 // fpsWindow is what the frame rate is averaged over.
 const fpsWindow = 3 * time.Second
 
-// Frame takes a frame that arrived at now.
-func (m *Meter) Frame(f frame.Frame, now time.Time) {
+// Frame takes a frame that arrived at now. offset is the publisher's clock minus this one, 0 where
+// that is not known.
+func (m *Meter) Frame(f frame.Frame, now time.Time, offset time.Duration) {
+	m.proven = m.fresh.Observe(&f, now, offset)
 	m.missed += f.MissedSince(&m.prev)
 	m.prev = f
 	m.prev.Data = nil
@@ -58,8 +62,9 @@ func (m *Meter) Age(now time.Time, offset time.Duration) time.Duration {
 	return max(now.Sub(m.prev.Captured)+offset, now.Sub(m.arrived))
 }
 
-// Live says whether a frame has arrived within [StaleAfter].
-func (m *Meter) Live(now time.Time) bool { return m.n > 0 && now.Sub(m.arrived) < StaleAfter }
+// Live says whether the newest frame arrived within [StaleAfter] and was the present then, not a
+// picture that the server had kept (see [Freshness]).
+func (m *Meter) Live(now time.Time) bool { return m.proven && now.Sub(m.arrived) < StaleAfter }
 
 // Missed is how many frames were sent and did not arrive here.
 func (m *Meter) Missed() uint64 { return m.missed }

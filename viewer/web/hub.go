@@ -26,7 +26,7 @@ type hub struct {
 type picture struct {
 	frame.Frame
 	arrived time.Time
-	proven  bool   // it was the present when it arrived, see freshness
+	proven  bool   // it was the present when it arrived, see viewer.Freshness
 	missed  uint64 // frames that did not arrive here since the feed began
 	part    []byte // header of a multipart part
 }
@@ -194,7 +194,7 @@ func (f *feed) run(ctx context.Context) {
 	reader := f.source.Reader()
 	tick := time.NewTicker(signalTick)
 	defer tick.Stop()
-	var fresh freshness
+	var fresh viewer.Freshness
 	var prev frame.Frame
 	var missed uint64
 	f.tell(time.Now())
@@ -214,7 +214,8 @@ func (f *feed) run(ctx context.Context) {
 		now := time.Now()
 		missed += got.MissedSince(&prev)
 		prev, prev.Data = got, nil
-		p := &picture{Frame: got, arrived: now, proven: fresh.observe(&got, now), missed: missed, part: partHeader(&got)}
+		offset, _ := f.hub.conn.Offset(f.id)
+		p := &picture{Frame: got, arrived: now, proven: fresh.Observe(&got, now, offset.Offset), missed: missed, part: partHeader(&got)}
 		was := f.newest()
 		f.pictures.Put(p)
 		if was == nil || was.live(now) != p.live(now) {

@@ -57,7 +57,7 @@ func (v *view) describe(now time.Time) {
 		t.lines = []string{"what arrives cannot be decoded"}
 	case v.stale:
 		t.title = "no signal"
-		t.lines = append([]string{"last picture " + ageText(v.meter.Age(now, 0)) + " ago"}, reasonLines(v.reason)...)
+		t.lines = append([]string{"last picture " + ageText(v.meter.Age(now, v.clock.Offset)) + " ago"}, reasonLines(v.reason)...)
 	default:
 		t.label = v.label
 	}

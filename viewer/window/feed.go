@@ -16,6 +16,7 @@ import (
 type arrival struct {
 	frame frame.Frame
 	at    time.Time
+	live  bool // it was the present then, not a picture that the server had kept
 }
 
 // shot is a decoded frame.
@@ -29,6 +30,7 @@ type shot struct {
 // a decoder's, which is asked for one picture at a time; and the window's.
 type feed struct {
 	id     frame.CameraID
+	conn   *bus.Conn
 	live   *bus.Live
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -36,7 +38,6 @@ type feed struct {
 	mu      sync.Mutex
 	newest  arrival      // its time is zero: none has come
 	meter   viewer.Meter // of what arrived
-	fresh   bool         // what arrived is the present, not a picture that the server had kept
 	damaged uint64
 	within  image.Point // how large the window wants it
 	asked   bool        // a decoder works on it, or the window has not taken the result
@@ -54,7 +55,7 @@ func newFeed(ctx context.Context, conn *bus.Conn, id frame.CameraID) (*feed, err
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	f := &feed{id: id, live: live, cancel: cancel, done: make(chan struct{})}
+	f := &feed{id: id, conn: conn, live: live, cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(f.done)
 		f.receive(ctx)
@@ -70,12 +71,10 @@ func (f *feed) receive(ctx context.Context) {
 			return
 		}
 		now := time.Now()
+		offset, _ := f.conn.Offset(f.id)
 		f.mu.Lock()
-		// The first picture is often one that the server kept, of a camera that may have gone hours
-		// ago. Where the clocks disagree, a live one looks like that too, until the second comes.
-		f.fresh = !f.newest.at.IsZero() || now.Sub(got.Captured) < viewer.StaleAfter
-		f.newest = arrival{got, now}
-		f.meter.Frame(got, now)
+		f.meter.Frame(got, now, offset.Offset)
+		f.newest = arrival{got, now, f.meter.Live(now)}
 		f.mu.Unlock()
 	}
 }
@@ -145,13 +144,6 @@ func (f *feed) take(shown *shot) *shot {
 	return next
 }
 
-// isFresh says whether what arrived last is the present, as far as can be known.
-func (f *feed) isFresh() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.fresh
-}
-
 // measured is what the window says about the frames that arrive.
 type measured struct {
 	fps     float64
@@ -167,7 +159,7 @@ func (f *feed) measure(now time.Time) measured {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return measured{
-		fps: f.meter.FPS(now), arrives: f.fresh && f.meter.Live(now),
+		fps: f.meter.FPS(now), arrives: f.meter.Live(now),
 		missed: stats.Missed, slow: stats.Fetching,
 		damaged: f.damaged, failing: f.failed,
 	}

@@ -14,6 +14,7 @@ import (
 type facts struct {
 	fps     float64
 	age     time.Duration // of the picture that is shown
+	within  time.Duration // how far age may be wrong; 0: not known
 	missed  uint64        // frames that were sent and did not arrive
 	damaged uint64        // frames that arrived and could not be decoded
 	slow    bool          // the link is slower than the stream
@@ -24,7 +25,7 @@ type facts struct {
 func (f facts) label() []words {
 	line := []words{
 		{text: fpsText(f.fps), ink: inkPlain},
-		{text: ageText(f.age), ink: inkPlain},
+		{text: ageText(f.age) + withinText(f.age, f.within), ink: inkPlain},
 	}
 	if f.slow {
 		line = append(line, words{text: "slow link: newest only", ink: inkWarning})
@@ -60,6 +61,20 @@ func ageText(d time.Duration) string {
 		return fmt.Sprintf("%d h", int(d.Hours()))
 	}
 	return fmt.Sprintf("%d days", int(d.Hours()/24))
+}
+
+// withinText is how far an age may be wrong, in its unit and rounded up; "" where that is not known,
+// or is less than what is shown of the age.
+func withinText(age, within time.Duration) string {
+	switch {
+	case within <= 0:
+		return ""
+	case age < time.Second:
+		return fmt.Sprintf(" ±%d", max(1, (within+time.Millisecond-1).Milliseconds()))
+	case age < 10*time.Second && within >= 50*time.Millisecond:
+		return fmt.Sprintf(" ±%.1f", within.Seconds()+0.05)
+	}
+	return ""
 }
 
 // why says in one line why no pictures come, as far as this end can know. camera is nil where no

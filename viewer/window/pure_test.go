@@ -167,6 +167,16 @@ func TestLabelSaysWhatIsWrong(t *testing.T) {
 	if got, want := text(facts{fps: 24.97, age: 34 * time.Millisecond}), "25 fps, 34 ms"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
+	for within, want := range map[time.Duration]string{
+		300 * time.Microsecond: "25 fps, 34 ms ±1", 1200 * time.Microsecond: "25 fps, 34 ms ±2", 90 * time.Millisecond: "25 fps, 34 ms ±90",
+	} {
+		if got := text(facts{fps: 25, age: 34 * time.Millisecond, within: within}); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	if got, want := text(facts{fps: 25, age: 2500 * time.Millisecond, within: 120 * time.Millisecond}), "25 fps, 2.5 s ±0.2"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
 	got := text(facts{fps: 0.5, age: 2 * time.Second, missed: 7, damaged: 2, slow: true})
 	if want := "0.5 fps, 2.0 s, slow link: newest only, 7 missed, 2 damaged"; got != want {
 		t.Errorf("%q, want %q", got, want)

@@ -51,6 +51,7 @@ type view struct {
 	feed  *feed
 	shot  *shot        // that is shown; nil: none
 	meter viewer.Meter // of what is shown
+	clock bus.Offset   // the publisher's; zero: not known
 
 	measured measured
 	reason   string  // why no pictures come
@@ -123,8 +124,9 @@ func (w *window) refresh(ctx context.Context, now time.Time) error {
 	w.online = w.deps.Bus.NATS().IsConnected()
 	for _, v := range w.views {
 		v.measured = v.feed.measure(now)
+		v.clock, _ = w.deps.Bus.Offset(v.feed.id)
 		v.label = facts{
-			fps: v.measured.fps, age: v.meter.Age(now, 0),
+			fps: v.measured.fps, age: v.meter.Age(now, v.clock.Offset), within: v.clock.Uncertainty,
 			missed: v.measured.missed, damaged: v.measured.damaged, slow: v.measured.slow,
 		}.label()
 		v.reason = ""
@@ -201,7 +203,7 @@ func (w *window) collect(now time.Time) {
 	for _, v := range w.shown {
 		if shot := v.feed.take(v.shot); shot != nil {
 			v.shot = shot
-			v.meter.Frame(shot.frame, shot.at)
+			v.meter.Frame(shot.frame, shot.at, v.clock.Offset)
 			v.changed, w.dirty = true, true
 		}
 		if stale := v.isStale(now); stale != v.stale {
@@ -216,7 +218,7 @@ func (w *window) collect(now time.Time) {
 
 // isStale says whether the picture that is shown must not be taken for a live one.
 func (v *view) isStale(now time.Time) bool {
-	return v.shot != nil && (!v.meter.Live(now) || !v.feed.isFresh())
+	return v.shot != nil && (!v.shot.live || now.Sub(v.shot.at) >= viewer.StaleAfter)
 }
 
 // act does what a key asks for, and returns true for the end.

@@ -1,4 +1,4 @@
-package web
+package viewer
 
 import (
 	"testing"
@@ -23,12 +23,32 @@ func TestFreshness(t *testing.T) {
 		"clock set while pictures flow":  {[]time.Duration{0, 0, 0, time.Minute, time.Minute}, []bool{true, true, true, true, true}},
 		"live, then kept, far too late ": {[]time.Duration{0}, []bool{true}},
 	} {
-		var s freshness
+		var s Freshness
 		for i, age := range test.ages {
 			at := now.Add(time.Duration(i) * interval)
 			f := frame.Frame{Epoch: "e", Captured: at.Add(-age)}
-			if got := s.observe(&f, at); got != test.want[i] {
+			if got := s.Observe(&f, at, 0); got != test.want[i] {
 				t.Errorf("%s: frame %d live %v, want %v", name, i+1, got, test.want[i])
+			}
+		}
+	}
+}
+
+// Once the clocks have been compared, the first frame tells, however far they are apart.
+func TestFreshnessWithKnownClock(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	for _, offset := range []time.Duration{time.Hour, -time.Hour} {
+		for age, want := range map[time.Duration]bool{time.Millisecond: true, time.Hour: false} {
+			var m Meter
+			m.Frame(frame.Frame{Epoch: "e", Captured: now.Add(offset - age)}, now, offset)
+			if m.Live(now) != want {
+				t.Errorf("clock ahead by %v, picture %v old: live %v, want %v", offset, age, !want, want)
+			}
+			if got := m.Age(now, offset); got != age {
+				t.Errorf("clock ahead by %v, picture %v old: age %v", offset, age, got)
+			}
+			if m.Live(now.Add(StaleAfter)) {
+				t.Errorf("live for %v after its last picture", StaleAfter)
 			}
 		}
 	}
@@ -38,9 +58,9 @@ func TestFreshness(t *testing.T) {
 func TestFreshnessAfterInterruption(t *testing.T) {
 	const offset = time.Hour // the publisher's clock is behind
 	now := time.Unix(1_800_000_000, 0)
-	var s freshness
+	var s Freshness
 	see := func(age time.Duration) bool {
-		return s.observe(&frame.Frame{Epoch: "e", Captured: now.Add(-age - offset)}, now)
+		return s.Observe(&frame.Frame{Epoch: "e", Captured: now.Add(-age - offset)}, now, 0)
 	}
 	for range 5 {
 		see(5 * time.Millisecond)
