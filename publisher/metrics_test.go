@@ -55,12 +55,14 @@ func TestNumbersAreTheCamerasOwn(t *testing.T) {
 	end := b.run()
 	b.next(jpegOf(t, 64, 48, 80), size(64, 48))
 	b.step([]byte("no picture"), nil)
+	eventually(t, func() bool { return numbers(t, m)["frames_dropped_total front invalid"] == 1 })
 	b.next(jpegOf(t, 96, 64, 80), size(96, 64))
 	s := b.status("both sizes and the drop", func(s frame.Status) bool { return s.Width == 96 && s.Dropped[source.DropInvalid] == 1 })
-	got := numbers(t, m)
-	for tick := time.NewTicker(time.Millisecond); got["capture_to_publish_seconds front"] != got["frames_sent_total front"]; got = numbers(t, m) {
-		<-tick.C // a frame is counted and then timed
-	}
+	var got map[string]float64
+	eventually(t, func() bool { // a frame is counted and then timed
+		got = numbers(t, m)
+		return got["capture_to_publish_seconds front"] == got["frames_sent_total front"]
+	})
 	for name, want := range map[string]float64{
 		"frames_dropped_total front invalid": 1,
 		"frames_dropped_total front encode":  0,
