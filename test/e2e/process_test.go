@@ -102,17 +102,18 @@ func launch(t *testing.T, env []string, cmd *exec.Cmd) *process {
 var crash = regexp.MustCompile(`(?m)^(panic: |fatal error: |goroutine \d+ \[|WARNING: DATA RACE)[^\n]*`)
 
 // plainEnvironment is this process's without what changes lensbus: no servers, no contexts, no
-// settings, no screen.
+// settings, no screen; with a folder for temporary files that is gone after the test, as a broker that
+// is killed leaves its own behind.
 func plainEnvironment(t *testing.T) []string {
 	home := t.TempDir()
-	env := []string{"HOME=" + home, "XDG_CONFIG_HOME=" + home + "/config"}
+	env := []string{"HOME=" + home, "XDG_CONFIG_HOME=" + home + "/config", "TMPDIR=" + home}
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
 		if strings.HasPrefix(name, "NATS_") || strings.HasPrefix(name, "LENSBUS_") {
 			continue
 		}
 		switch name {
-		case "HOME", "XDG_CONFIG_HOME", "DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM", "XAUTHORITY":
+		case "HOME", "TMPDIR", "XDG_CONFIG_HOME", "DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM", "XAUTHORITY":
 		default:
 			env = append(env, variable)
 		}
