@@ -44,7 +44,7 @@ func (s *Server) live(w http.ResponseWriter, r *http.Request, f *feed) {
 	ctx, cancel := context.WithCancel(r.Context())
 	v := socketViewer{
 		socket: h.socket, feed: f, acks: acks, times: make(chan json.Number, 1), ping: !ownAck,
-		count: s.metrics.viewer(f.id, "live"),
+		count: s.metrics.socket(f.id),
 	}
 	defer v.count.leave()
 	var reading sync.WaitGroup
@@ -138,7 +138,9 @@ func (v *socketViewer) run(ctx context.Context) error {
 					v.window.wait()
 				default:
 				}
-				v.window.acked(n, time.Now(), true)
+				now := time.Now()
+				v.window.acked(n, now, true)
+				v.count.acked(n, now)
 			}
 		case t := <-v.times:
 			err = v.text(appendTimeMessage(v.buf[:0], t, time.Now()))
@@ -213,6 +215,7 @@ func (v *socketViewer) frame(p *picture, skipped uint64) error {
 		parts = append(parts, append(appendHeader(nil, opPing, len(payload)), payload...))
 	}
 	v.window.sent(v.n, now)
+	v.count.leaves(v.n, p.arrived)
 	n, err := v.socket.write(parts)
 	v.count.sent(n)
 	return err

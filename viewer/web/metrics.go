@@ -3,10 +3,12 @@ package web
 import (
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
 )
 
@@ -18,6 +20,7 @@ type metrics struct {
 	skipped  *prometheus.CounterVec
 	bytes    *prometheus.CounterVec
 	refused  *prometheus.CounterVec
+	shown    *prometheus.HistogramVec
 }
 
 func newMetrics() *metrics {
@@ -30,12 +33,21 @@ func newMetrics() *metrics {
 		bytes:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "lensbus_web_sent_bytes_total", Help: "Bytes written to viewers, headers of parts and messages included."}, labels),
 		refused:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "lensbus_web_refused_total", Help: "Requests refused, by HTTP status."}, []string{"status"}),
 	}
-	m.registry.MustRegister(m.viewers, m.frames, m.skipped, m.bytes, m.refused)
+	m.shown = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "lensbus_web_receive_to_shown_seconds", Buckets: bus.LatencyBuckets(),
+		Help: "From a frame's arrival here to a viewer's acknowledgement of it, seconds. WebSockets only: other viewers acknowledge nothing.",
+	}, []string{"camera"})
+	m.registry.MustRegister(m.viewers, m.frames, m.skipped, m.bytes, m.refused, m.shown)
 	return m
 }
 
-func (m *metrics) handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4})
+// handler shows m, and others where there are.
+func (m *metrics) handler(others prometheus.Gatherer) http.Handler {
+	all := prometheus.Gatherers{m.registry}
+	if others != nil {
+		all = append(all, others)
+	}
+	return promhttp.HandlerFor(all, promhttp.HandlerOpts{MaxRequestsInFlight: 4})
 }
 
 // viewerCount counts for one viewer; leave must be called.
@@ -43,6 +55,17 @@ type viewerCount struct {
 	viewers                prometheus.Gauge
 	frames, skipped, bytes prometheus.Counter
 	left                   sync.Once
+
+	// Of a WebSocket, whose viewer acknowledges:
+	shown prometheus.Observer
+	came  time.Time // the viewer
+	away  []away    // frames that are on their way, oldest first
+}
+
+// away is a frame that was sent and is not acknowledged.
+type away struct {
+	n       uint64
+	arrived time.Time // here
 }
 
 func (m *metrics) viewer(id frame.CameraID, kind string) *viewerCount {
@@ -55,6 +78,30 @@ func (m *metrics) viewer(id frame.CameraID, kind string) *viewerCount {
 	}
 	c.viewers.Inc()
 	return c
+}
+
+// socket is viewer for a WebSocket.
+func (m *metrics) socket(id frame.CameraID) *viewerCount {
+	c := m.viewer(id, "live")
+	c.shown, c.came = m.shown.WithLabelValues(string(id)), time.Now()
+	return c
+}
+
+// leaves notes that frame n of this viewer is sent, which arrived here then.
+func (c *viewerCount) leaves(n uint64, arrived time.Time) {
+	if arrived.Before(c.came) {
+		arrived = c.came // it did not wait for a viewer that was not there
+	}
+	c.away = append(c.away, away{n, arrived})
+}
+
+// acked notes that every frame up to n is shown.
+func (c *viewerCount) acked(n uint64, now time.Time) {
+	k := 0
+	for ; k < len(c.away) && c.away[k].n <= n; k++ {
+		c.shown.Observe(now.Sub(c.away[k].arrived).Seconds())
+	}
+	c.away = append(c.away[:0], c.away[k:]...)
 }
 
 func (c *viewerCount) leave() { c.left.Do(c.viewers.Dec) }

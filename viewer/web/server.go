@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
 	"github.com/lensbus/lensbus/viewer"
@@ -26,6 +28,9 @@ import (
 type Deps struct {
 	Bus *bus.Conn
 	Log *slog.Logger // nil discards
+	// Metrics are numbers of other parts of the process, for /metrics to show besides the page's
+	// own; nil: none.
+	Metrics prometheus.Gatherer
 }
 
 // Server serves the page and its interface. Make one with [New].
@@ -34,6 +39,7 @@ type Server struct {
 	bus     *bus.Conn
 	log     *slog.Logger
 	metrics *metrics
+	others  prometheus.Gatherer // for /metrics too; nil: none
 	cameras *viewer.Cameras
 	hub     *hub
 	handler http.Handler
@@ -69,7 +75,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		return nil, fmt.Errorf("web: watch cameras: %w", err)
 	}
 	s := &Server{
-		cfg: cfg, bus: deps.Bus, log: deps.Log, metrics: newMetrics(), cameras: cameras,
+		cfg: cfg, bus: deps.Bus, log: deps.Log, metrics: newMetrics(), others: deps.Metrics, cameras: cameras,
 		hub:       &hub{conn: deps.Bus, cameras: cameras, linger: cfg.Linger, feeds: make(map[frame.CameraID]*feed)},
 		authorise: func(*http.Request, frame.CameraID) error { return nil },
 		ending:    make(chan struct{}),
@@ -107,7 +113,7 @@ func (s *Server) routes(files assets) http.Handler {
 		}
 		_, _ = w.Write([]byte("ok\n"))
 	})
-	mux.Handle("GET /metrics", s.metrics.handler())
+	mux.Handle("GET /metrics", s.metrics.handler(s.others))
 	return s.guard(http.NewCrossOriginProtection().Handler(mux))
 }
 
