@@ -25,6 +25,8 @@ type Deps struct {
 	Bus *bus.Conn
 	// Log gets what the window cannot show; nil discards.
 	Log *slog.Logger
+	// Metrics get the window's numbers; nil: nobody wants them.
+	Metrics *Metrics
 }
 
 // mostCameras bounds what strangers on the bus can make a window that shows all cameras hold.
@@ -65,6 +67,9 @@ func (c Config) withDefaults() Config {
 func (d Deps) withDefaults() Deps {
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
+	}
+	if d.Metrics == nil {
+		d.Metrics = NewMetrics()
 	}
 	return d
 }

@@ -32,6 +32,7 @@ type feed struct {
 	id     frame.CameraID
 	conn   *bus.Conn
 	live   *bus.Live
+	counts counts
 	cancel context.CancelFunc
 	done   chan struct{}
 
@@ -49,13 +50,13 @@ type feed struct {
 }
 
 // newFeed begins to receive the camera's frames, until close.
-func newFeed(ctx context.Context, conn *bus.Conn, id frame.CameraID) (*feed, error) {
+func newFeed(ctx context.Context, conn *bus.Conn, id frame.CameraID, counts counts) (*feed, error) {
 	live, err := conn.Live(id)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	f := &feed{id: id, conn: conn, live: live, cancel: cancel, done: make(chan struct{})}
+	f := &feed{id: id, conn: conn, live: live, counts: counts, cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(f.done)
 		f.receive(ctx)
@@ -121,6 +122,7 @@ func (f *feed) decode(d decoder) {
 	f.failed = err != nil
 	if err != nil {
 		f.damaged++
+		f.counts.damaged.Inc()
 		f.spare = picture
 		f.asked = false
 		return

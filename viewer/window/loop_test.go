@@ -318,7 +318,7 @@ func TestDamagedPicturesAreCounted(t *testing.T) {
 	endless := append(bytes.Clone(good[:len(good)-2]), bytes.Repeat([]byte{0xFF, 0xDA, 0, 2}, 1000)...)
 	endless = append(endless, 0xFF, 0xD9)
 	bad := startCamera(t, conn, "front", 20, [][]byte{cut, endless})
-	f, err := newFeed(t.Context(), conn, "front")
+	f, err := newFeed(t.Context(), conn, "front", NewMetrics().camera("front"))
 	if err != nil {
 		t.Fatal(err)
 	}

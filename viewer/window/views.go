@@ -50,6 +50,7 @@ type window struct {
 type view struct {
 	feed  *feed
 	shot  *shot        // that is shown; nil: none
+	timed *shot        // whose time to the screen is noted
 	meter viewer.Meter // of what is shown
 	clock bus.Offset   // the publisher's; zero: not known
 
@@ -81,7 +82,7 @@ func (w *window) follow(ctx context.Context) error {
 	for _, id := range ids {
 		v := before[id]
 		if v == nil {
-			feed, err := newFeed(ctx, w.deps.Bus, id)
+			feed, err := newFeed(ctx, w.deps.Bus, id, w.deps.Metrics.camera(id))
 			if errors.Is(err, bus.ErrClosed) {
 				return fmt.Errorf("view %s: %w", id, err)
 			}
@@ -98,6 +99,7 @@ func (w *window) follow(ctx context.Context) error {
 		if err := v.feed.close(); err != nil {
 			w.deps.Log.Warn("close a camera's frames", "camera", id, "error", err)
 		}
+		w.deps.Metrics.remove(id)
 	}
 	w.area = image.Point{} // lay out again
 	return nil

@@ -113,6 +113,7 @@ func (w *window) loop(ctx context.Context) error {
 			if err := w.backend.show(&w.canvas); err != nil {
 				return fmt.Errorf("show the picture: %w", err)
 			}
+			w.timeShown(time.Now())
 		}
 	}
 	return nil
