@@ -142,12 +142,18 @@ func (s *Server) openStore(opts *server.Options, config Config) error {
 	case config.NoJetStream:
 		return nil
 	case config.Store == "":
-		folder, err := os.MkdirTemp("", "lensbus-broker-")
+		folder, err := os.MkdirTemp("", temporaryStore)
 		if err != nil {
 			return fmt.Errorf("make the broker's temporary folder: %w", err)
 		}
 		opts.StoreDir = folder
 		s.after = append(s.after, func() error { return os.RemoveAll(folder) })
+		lock, err := lockStore(folder)
+		if err != nil {
+			return err
+		}
+		s.after = append(s.after, lock.Close)
+		sweep(os.TempDir(), s.log)
 		return nil
 	}
 	if err := os.MkdirAll(config.Store, 0o700); err != nil {
