@@ -114,7 +114,7 @@ func (c *camera) run(ctx context.Context) error {
 
 // capture opens the source again and again, and returns when ctx is done or the source has ended.
 func (c *camera) capture(ctx context.Context, pictures *source.Slot[source.Picture]) {
-	pause := backoff{most: 2 * time.Second}
+	pause := backoff{most: time.Second}
 	if c.spec.Remote() {
 		pause.most = 10 * time.Second
 	}

@@ -1,8 +1,12 @@
 package publisher
 
 import (
+	"context"
+	"fmt"
+
 	"github.com/lensbus/lensbus/publisher/source"
 	"github.com/lensbus/lensbus/publisher/source/opencv"
+	"github.com/lensbus/lensbus/publisher/source/v4l2"
 	"github.com/lensbus/lensbus/publisher/source/worker"
 )
 
@@ -39,8 +43,18 @@ func native(kind source.Kind) bool {
 // opener is Opener, in a process of its own where native code would run and there is a command
 // for one.
 func opener(kind source.Kind, isolate bool, command []string) source.Opener {
-	if native(kind) && isolate && len(command) > 0 && opencv.Built {
-		return worker.Opener(command)
+	if !native(kind) || !isolate || len(command) == 0 || !opencv.Built {
+		return Opener(kind)
 	}
-	return Opener(kind)
+	open := worker.Opener(command)
+	if kind != source.KindV4L2 {
+		return open
+	}
+	// A camera that is unplugged is looked for every second or so: not with a process each time.
+	return func(ctx context.Context, spec source.Spec, env source.Env) (source.Source, error) {
+		if _, err := v4l2.Probe(spec.Address); err != nil {
+			return nil, fmt.Errorf("%s: %w", spec, err)
+		}
+		return open(ctx, spec, env)
+	}
 }
