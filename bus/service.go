@@ -145,11 +145,14 @@ func (c *Conn) List(ctx context.Context, quiet time.Duration, found func(frame.S
 			continue
 		}
 		for _, endpoint := range stats.Endpoints {
-			var s frame.Status
-			if json.Unmarshal(endpoint.Data, &s) != nil {
+			var who struct {
+				ID frame.CameraID `json:"id"`
+			}
+			if json.Unmarshal(endpoint.Data, &who) != nil {
 				continue
 			}
-			if _, err := frame.ParseCameraID(string(s.ID)); err == nil {
+			// As strictly as a published one: anybody may call himself a camera.
+			if s, err := frame.DecodeStatus(who.ID.StatusSubject(), endpoint.Data); err == nil {
 				found(s)
 			}
 		}

@@ -5,22 +5,19 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
-	"strings"
-	"sync"
-	"text/tabwriter"
 	"time"
 
 	"github.com/lensbus/lensbus/bus"
-	"github.com/lensbus/lensbus/frame"
 )
 
 type camerasCommand struct {
 	fileFlag
 	serverFlags
-	JSON bool          `help:"Print a JSON array of the cameras' statuses."`
-	Wait time.Duration `default:"3s" help:"How long to listen. Every camera tells its status every 2s. Default 3s."`
+	JSON  bool          `help:"Print a JSON array of the cameras' statuses; with --watch one in a line, every second."`
+	Watch bool          `help:"Again every second, until Ctrl+C."`
+	Wide  bool          `help:"Tell more of each camera: sources, and drops by reason."`
+	Wait  time.Duration `placeholder:"TIME" help:"How long to listen for cameras of other programs, which tell their status every 2s but do not answer. Where no camera answers, the default is to listen for 2.5s, else not to."`
 }
 
 func (c *camerasCommand) Run(ctx context.Context, s *session) error {
@@ -36,81 +33,128 @@ func (c *camerasCommand) Run(ctx context.Context, s *session) error {
 		if err := s.reach(ctx, conn); err != nil {
 			return err
 		}
-		found, err := c.listen(ctx, conn)
+		if c.Watch {
+			return c.watch(ctx, s, conn)
+		}
+		cameras, err := findCameras(ctx, conn, c.Wait)
 		if err != nil {
 			return err
 		}
 		if c.JSON {
-			return printJSON(s.Stdout, found)
+			return printJSON(s.Stdout, cameras)
 		}
-		if len(found) == 0 {
-			s.log.Warn("no camera was heard", "within", c.Wait)
+		if len(cameras) == 0 {
+			s.log.Warn("no camera on the bus: nobody answers, and nobody tells a status", "server", conn.NATS().ConnectedUrlRedacted())
 		}
-		return printTable(s.Stdout, found)
+		return c.print(s.Stdout, cameras, 0)
 	})
 }
 
-// listen returns the newest status of each camera that is heard, sorted by id.
-func (c *camerasCommand) listen(ctx context.Context, conn *bus.Conn) ([]frame.Status, error) {
-	var mu sync.Mutex
-	heard := make(map[frame.CameraID]frame.Status)
-	stop, err := conn.Statuses(func(status frame.Status) {
-		mu.Lock()
-		defer mu.Unlock()
-		heard[status.ID] = status
-		if status.State == frame.StateEnded {
-			delete(heard, status.ID)
-		}
-	})
+// findCameras asks all cameras how they are, and listens for statuses for wait; where that is 0, for
+// as long as every camera tells one, but only if nobody has answered.
+func findCameras(ctx context.Context, conn *bus.Conn, wait time.Duration) ([]camera, error) {
+	r, err := newRoster(conn)
 	if err != nil {
 		return nil, err
 	}
-	timer := time.NewTimer(c.Wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done(): // what was heard until now is still an answer
+	defer r.close()
+	began := time.Now()
+	answers, err := r.ask(ctx)
+	if ctx.Err() != nil {
+		return nil, err
 	}
-	stop()
-	mu.Lock()
-	defer mu.Unlock()
-	found := make([]frame.Status, 0, len(heard)) // never nil: an empty list is [] in JSON
-	for _, id := range slices.Sorted(maps.Keys(heard)) {
-		found = append(found, heard[id])
+	if wait == 0 && answers == 0 {
+		wait = statusesWait
 	}
-	return found, nil
+	if left := wait - time.Since(began); left > 0 {
+		timer := time.NewTimer(left)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done(): // what was heard until now is still an answer
+		}
+	}
+	heard := time.Now()
+	r.measure(ctx)
+	return r.cameras(heard), nil
 }
 
-func printJSON(w io.Writer, statuses []frame.Status) error {
+// watch prints the cameras every second until ctx is done.
+func (c *camerasCommand) watch(ctx context.Context, s *session, conn *bus.Conn) error {
+	r, err := newRoster(conn)
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	screen, onScreen := terminalOf(s.Stdout)
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for round := 0; ; round++ {
+		// Without a server nobody answers; what was known is shown growing older.
+		if conn.NATS().IsConnected() {
+			_, _ = r.ask(ctx)
+			r.measure(ctx)
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		cameras := r.cameras(time.Now())
+		switch {
+		case c.JSON:
+			err = json.NewEncoder(s.Stdout).Encode(cameras)
+		case onScreen:
+			width, height := screen.size()
+			if _, err = io.WriteString(s.Stdout, "\x1b[H\x1b[J"); err != nil {
+				break
+			}
+			if room := height - 2; len(cameras) > room && room > 0 { // the head, and the line of the cursor
+				more := len(cameras) - room + 1
+				if err = c.print(s.Stdout, cameras[:room-1], width); err == nil {
+					_, err = fmt.Fprintf(s.Stdout, "and %d more: lensbus top scrolls\n", more)
+				}
+				break
+			}
+			err = c.print(s.Stdout, cameras, width)
+		default:
+			if round > 0 {
+				_, _ = io.WriteString(s.Stdout, "\n") // the next write tells
+			}
+			err = c.print(s.Stdout, cameras, 0)
+		}
+		if err != nil {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (c *camerasCommand) print(w io.Writer, cameras []camera, width int) error {
+	columns := cameraColumns()
+	if c.Wide {
+		columns = slices.Concat(columns, wideColumns())
+	}
+	sheet := lay(append(columns, reasonColumn()), cameras, width)
+	if _, err := fmt.Fprintln(w, sheet.head(nil)); err != nil {
+		return err
+	}
+	for _, camera := range cameras {
+		line := sheet.line(camera, nil)
+		if width > 0 {
+			line = cut(line, width)
+		}
+		if _, err := fmt.Fprintln(w, line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func printJSON(w io.Writer, v any) error {
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
-	return enc.Encode(statuses)
-}
-
-func printTable(w io.Writer, statuses []frame.Status) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "ID\tSTATE\tSIZE\tFPS\tKBIT/S\tHOST\tSOURCE\tREASON") // Flush tells
-	for _, s := range statuses {
-		size := "-"
-		if s.Width > 0 {
-			size = fmt.Sprintf("%dx%d", s.Width, s.Height)
-		}
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%.1f\t%.0f\t%s\t%s\t%s\n",
-			s.ID, plain(string(s.State)), size, s.FPS, s.BitRate/1000, plain(s.Host), plain(s.Source), plain(s.Reason))
-	}
-	return table.Flush()
-}
-
-// plain keeps what a stranger on the bus sends from moving a terminal's cursor or a table's columns.
-func plain(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) {
-			return '?'
-		}
-		return r
-	}, text)
-	if short := []rune(text); len(short) > 80 {
-		text = string(short[:79]) + "…"
-	}
-	return text
+	return enc.Encode(v)
 }

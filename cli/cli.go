@@ -48,7 +48,10 @@ type grammar struct {
 	View          viewCommand     `cmd:"" help:"Watch cameras in a desktop window."`
 	Web           webCommand      `cmd:"" help:"Watch cameras in a browser: serve the page and the HTTP interface."`
 	Cameras       camerasCommand  `cmd:"" help:"List the cameras that are published."`
+	Set           setCommand      `cmd:"" help:"Show or change a camera's settings while it runs."`
+	Top           topCommand      `cmd:"" help:"A live table of all cameras in the terminal."`
 	Snapshot      snapshotCommand `cmd:"" help:"Save a camera's newest picture."`
+	Doctor        doctorCommand   `cmd:"" help:"Find out what is wrong here, and what to do about it."`
 	ShowVersion   versionCommand  `cmd:"" name:"version" help:"Print the version and what is built in."`
 	CaptureWorker workerCommand   `cmd:"" hidden:"" help:"One camera's capture, for a publisher to start."`
 }

@@ -50,7 +50,9 @@ func (c *publishCommand) Run(ctx context.Context, s *session) error {
 	if err := f.Broker.Validate(); err != nil {
 		return usage(err)
 	}
-	return s.withBroker(ctx, f.Broker, func(conn *bus.Conn) error { return s.life.run(ctx, s.publisher(conn, f, c.fileFlag, c.cameraFlags, c.controlFlags)) })
+	return s.withBroker(ctx, f.Broker, func(conn *bus.Conn) error {
+		return s.life.run(ctx, s.publisher(conn, f, c.fileFlag, c.cameraFlags, c.controlFlags))
+	})
 }
 
 // publisher is the role that publishes the file's cameras, and those that the file has later.

@@ -43,13 +43,18 @@ func (s *session) reach(ctx context.Context, conn *bus.Conn) error {
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
+	return fmt.Errorf("no NATS server has answered within %s at %s: start one with `lensbus up` or `lensbus broker`, or say where it is with --server", answerWait, strings.Join(triedServers(conn), ", "))
+}
+
+// triedServers are the servers of a connection, without credentials, which a user name may be too.
+func triedServers(conn *bus.Conn) []string {
 	var tried []string
 	for _, server := range conn.NATS().Servers() {
-		if u, err := url.Parse(server); err == nil { // without credentials, which a user name may be too
+		if u, err := url.Parse(server); err == nil {
 			tried = append(tried, u.Scheme+"://"+u.Host)
 		}
 	}
-	return fmt.Errorf("no NATS server has answered within %s at %s: start one with `lensbus up` or `lensbus broker`, or say where it is with --server", answerWait, strings.Join(tried, ", "))
+	return tried
 }
 
 // use runs a command with its connection and closes that afterwards.

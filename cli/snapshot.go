@@ -9,17 +9,22 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
 )
 
 type snapshotCommand struct {
 	ID     frame.CameraID `arg:"" help:"The camera."`
 	Output string         `short:"o" required:"" placeholder:"F.jpg" help:"The file to write, or - for standard output."`
+	Width  int            `placeholder:"PIXELS" help:"Scale the picture down to this width. Default: as it is."`
 	fileFlag
 	serverFlags
 }
 
 func (c *snapshotCommand) Run(ctx context.Context, s *session) error {
+	if c.Width < 0 {
+		return usage(fmt.Errorf("--width %d: want pixels, such as 640", c.Width))
+	}
 	var f file
 	if err := c.load(&f); err != nil {
 		return err
@@ -32,14 +37,9 @@ func (c *snapshotCommand) Run(ctx context.Context, s *session) error {
 		if err := s.reach(ctx, conn); err != nil {
 			return err
 		}
-		ctx, cancel := context.WithTimeout(ctx, answerWait)
-		defer cancel()
-		picture, err := conn.Newest(ctx, c.ID)
+		picture, err := c.take(ctx, s, conn)
 		if err != nil {
 			return err
-		}
-		if age := time.Since(picture.Captured); age > 2*frame.StatusInterval {
-			s.log.Warn("the newest picture is not a live one", "camera", c.ID, "taken", picture.Captured.Local().Format(time.DateTime), "age", age.Round(time.Second))
 		}
 		if c.Output == "-" {
 			_, err := s.Stdout.Write(picture.Data)
@@ -47,6 +47,78 @@ func (c *snapshotCommand) Run(ctx context.Context, s *session) error {
 		}
 		return writeFile(c.Output, picture.Data)
 	})
+}
+
+// take asks the camera for its newest frame. Where the camera does not answer, the newest that the
+// server has kept will do.
+func (c *snapshotCommand) take(ctx context.Context, s *session, conn *bus.Conn) (frame.Frame, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerWait)
+	defer cancel()
+	// A camera on demand is opened for this.
+	stop := conn.Watch(c.ID, false)
+	defer stop()
+	picture, err := c.fresh(ctx, conn)
+	refusal := new(bus.ControlError)
+	if errors.As(err, &refusal) && refusal.Code < 500 {
+		return picture, err // what is asked for makes no sense
+	}
+	if err != nil {
+		kept, keptErr := conn.Newest(ctx, c.ID)
+		switch {
+		case keptErr == nil:
+			picture = kept
+		case refusal.Code != 0:
+			return picture, err // the camera knows best why there is none
+		default:
+			return picture, keptErr
+		}
+		if c.Width > 0 && c.Width < picture.Width {
+			s.log.Warn("the picture is as the server has kept it: the camera does not answer and cannot scale it down", "camera", c.ID, "width", picture.Width, "why", err)
+		}
+	}
+	age := time.Since(picture.Captured)
+	if offset, ok := conn.Offset(c.ID); ok {
+		age = offset.Age(picture.Captured, time.Now())
+	}
+	if age > 2*frame.StatusInterval {
+		s.log.Warn("the newest picture is not a live one", "camera", c.ID, "taken", picture.Captured.Local().Format(time.DateTime), "age", age.Round(time.Second))
+	}
+	return picture, nil
+}
+
+// fresh asks the camera, once where it is live. One that is being opened, because of this perhaps, is
+// waited for until it has sent a new frame.
+func (c *snapshotCommand) fresh(ctx context.Context, conn *bus.Conn) (frame.Frame, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerWait*4/5) // leaves time to ask the server
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	var begun time.Time // by the camera's clock; zero while it need not be waited for
+	for {
+		var detail frame.Detail
+		if err := conn.Control(ctx, c.ID, frame.VerbGet, nil, &detail); err != nil {
+			return frame.Frame{}, err
+		}
+		opening := detail.Status.State == frame.StateOpening || detail.Status.State == frame.StateIdle
+		if opening && begun.IsZero() {
+			begun = detail.Status.Time
+		}
+		picture, err := conn.Snapshot(ctx, c.ID, c.Width)
+		refusal := new(bus.ControlError)
+		switch {
+		case errors.As(err, &refusal) && refusal.Code < 500, begun.IsZero():
+			return picture, err
+		case err == nil && picture.Captured.After(begun):
+			return picture, nil
+		case !opening && detail.Status.State != frame.StateLive: // it cannot be opened
+			return picture, err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return picture, err
+		}
+	}
 }
 
 // writeFile writes data so that there is either the whole file or none: under another name in the

@@ -46,7 +46,7 @@ type Status struct {
 	Width    int     `json:"width"`               // pixels, of the newest frame
 	Height   int     `json:"height"`              // pixels
 	FPS      float64 `json:"fps"`                 // frames sent per second, over the last seconds
-	FPSAsked float64 `json:"fps_asked,omitempty"` // what the configuration asks for
+	FPSAsked float64 `json:"fps_asked,omitempty"` // what is asked for now
 	BitRate  float64 `json:"bit_rate"`            // bit/s sent, over the last seconds
 
 	Watchers int `json:"watchers"` // leases held, see VerbWatch

@@ -57,9 +57,10 @@ func decode(request []byte, into any) error {
 	return nil
 }
 
-// status is the camera's status with its watchers.
+// status is the camera's status with its watchers and the rate that is asked for now.
 func (c *camera) status() frame.Status {
 	s := c.state.status()
+	s.FPSAsked = c.tuning.settings().FPS
 	s.Watchers, _ = c.leases.watchers(time.Now())
 	return s
 }
@@ -101,6 +102,7 @@ func (c *camera) set(ctx context.Context, request []byte) (bus.Reply, error) {
 		undo()
 		return bus.Reply{}, refuse(409, "%v%s", c.spec.ScrubError(err), c.offers())
 	}
+	c.awaitSize(ctx, to)
 	c.tuning.keep(change.Controls)
 	if change.Save {
 		if err := c.tuning.save(c.stateDir, c.id); err != nil {
@@ -109,6 +111,25 @@ func (c *camera) set(ctx context.Context, request []byte) (bus.Reply, error) {
 	}
 	c.log.Info("settings changed", "settings", to, "controls", change.Controls, "saved", change.Save)
 	return bus.JSONReply(c.detail())
+}
+
+// awaitSize waits for a frame of the size that was asked for, so that the answer tells of it. The
+// source delivers it already: this is the way of one picture, and is not waited for long.
+func (c *camera) awaitSize(ctx context.Context, to frame.Settings) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for to.Width > 0 {
+		if s := c.state.status(); s.Width == to.Width && s.Height == to.Height {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // setControls sets controls of the device, and returns what sets them back.

@@ -121,8 +121,8 @@ func TestSetChangesTheNextFrames(t *testing.T) {
 	if err := r.control(frame.VerbSet, frame.Change{Width: ptr(640), Height: ptr(480), Quality: ptr(90)}, &d); err != nil {
 		t.Fatal(err)
 	}
-	if d.Settings.Width != 640 || d.Settings.Quality != 90 || d.Status.State != frame.StateLive {
-		t.Errorf("the answer: %+v, %s", d.Settings, d.Status.State)
+	if d.Settings.Width != 640 || d.Settings.Quality != 90 || d.Status.State != frame.StateLive || d.Status.Width != 640 {
+		t.Errorf("the answer: %+v, %s, %d pixels wide", d.Settings, d.Status.State, d.Status.Width)
 	}
 	large := r.frames("640x480", size(640, 480))
 	if large.Epoch != before.Epoch || large.Seq <= before.Seq {
@@ -132,7 +132,10 @@ func TestSetChangesTheNextFrames(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.frames("fewer bytes", func(f frame.Frame) bool { return f.Width == 640 && len(f.Data) < len(large.Data)*2/3 })
-	if got := r.get().Settings; got != (frame.Settings{Width: 640, Height: 480, FPS: 20, Quality: 10}) {
+	if err := r.control(frame.VerbSet, frame.Change{FPS: ptr(15.0)}, &d); err != nil || d.Status.FPSAsked != 15 {
+		t.Errorf("the answer tells of %g frames per second asked for, %v", d.Status.FPSAsked, err)
+	}
+	if got := r.get().Settings; got != (frame.Settings{Width: 640, Height: 480, FPS: 15, Quality: 10}) {
 		t.Errorf("settings %+v", got)
 	}
 	if missed := r.live.Stats().Missed; missed != 0 {
