@@ -86,6 +86,12 @@ func (p *paper) show(from *pixels) error {
 	return nil
 }
 
+func (p *paper) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.shows
+}
+
 // at is the colour at a place given in hundredths of the window.
 func (p *paper) at(x, y int) (r, g, b int) {
 	p.mu.Lock()
@@ -135,11 +141,16 @@ func (d goDecoder) decode(dst *pixels, data []byte, dimensions, within image.Poi
 // runPaper runs a window and returns how to wait for its end.
 func runPaper(t *testing.T, conn *bus.Conn, p *paper, cfg Config) (cancel context.CancelFunc, ended <-chan error) {
 	t.Helper()
+	return runPaperWith(t, Deps{Bus: conn}, p, cfg)
+}
+
+func runPaperWith(t *testing.T, deps Deps, p *paper, cfg Config) (cancel context.CancelFunc, ended <-chan error) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	end := make(chan error, 1)
 	go func() {
 		defer close(end)
-		end <- run(ctx, cfg.withDefaults(), Deps{Bus: conn}.withDefaults(), p)
+		end <- run(ctx, cfg.withDefaults(), deps.withDefaults(), p)
 	}()
 	t.Cleanup(func() { cancel(); <-end })
 	return cancel, end

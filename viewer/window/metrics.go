@@ -56,11 +56,12 @@ func (m *Metrics) remove(id frame.CameraID) {
 	m.damaged.DeleteLabelValues(string(id))
 }
 
-// timeShown notes how long the pictures took that have been drawn for the first time.
+// timeShown notes how long the frames took that have been drawn for the first time. A frame that is
+// drawn again, as after the window has another size, says nothing.
 func (w *window) timeShown(now time.Time) {
 	for _, v := range w.shown {
-		if v.shot != nil && v.shot != v.timed {
-			v.timed = v.shot
+		if v.shot != nil && v.shot.at.After(v.timed) {
+			v.timed = v.shot.at
 			v.feed.counts.shown.Observe(now.Sub(v.shot.at).Seconds())
 		}
 	}

@@ -50,7 +50,7 @@ type window struct {
 type view struct {
 	feed  *feed
 	shot  *shot        // that is shown; nil: none
-	timed *shot        // whose time to the screen is noted
+	timed time.Time    // arrival of the newest frame whose time to the screen is noted, or that came before the tile
 	meter viewer.Meter // of what is shown
 	clock bus.Offset   // the publisher's; zero: not known
 
@@ -187,6 +187,11 @@ func (w *window) layout() {
 	for _, v := range w.shown {
 		if !slices.Contains(shown, v) { // hidden now: what it shows will be out of date
 			v.shot = nil
+		}
+	}
+	for _, v := range shown {
+		if !slices.Contains(w.shown, v) {
+			v.timed = time.Now()
 		}
 	}
 	w.area, w.aspect, w.shown = area, aspect, slices.Clone(shown)
