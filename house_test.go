@@ -28,6 +28,7 @@ func arrows() map[string][]string {
 		".":                       {"cli"},
 		"frame":                   {},
 		"config":                  {},
+		"operate":                 {},
 		"broker":                  {"frame"},
 		"bus":                     {"frame"},
 		"publisher":               {"frame", "bus", "publisher/source", "publisher/source/opencv", "publisher/source/v4l2", "publisher/source/worker"},
