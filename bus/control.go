@@ -106,7 +106,11 @@ func unixNano(text string) (time.Time, bool) {
 // Offset returns how far the clock of the camera's publisher is from this machine's, as the
 // answers of Control and the leases of Watch have shown; false while nothing is known.
 func (c *Conn) Offset(id frame.CameraID) (Offset, bool) {
-	return c.clockOf(id).estimate(time.Now())
+	known, ok := c.clocks.Load(id)
+	if !ok {
+		return Offset{}, false
+	}
+	return known.(*clock).estimate(time.Now())
 }
 
 func (c *Conn) clockOf(id frame.CameraID) *clock {

@@ -73,7 +73,7 @@ func BenchmarkViewers(b *testing.B) {
 	b.Run("nobody", func(b *testing.B) {
 		bed := testBed(b, Config{})
 		c := newCamera(b, bed.broker.URL(), "front", benchBytes)
-		f, err := bed.server.hub.attach("front")
+		f, err := bed.server.hub.attach(feedKey{id: "front"})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -85,7 +85,7 @@ func BenchmarkViewers(b *testing.B) {
 	b.Run("page", func(b *testing.B) {
 		bed := testBed(b, Config{})
 		c := newCamera(b, bed.broker.URL(), "front", benchBytes)
-		f, err := bed.server.hub.attach("front")
+		f, err := bed.server.hub.attach(feedKey{id: "front"})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -48,7 +48,7 @@ func TestEndsWithinASecondDespiteSlowViewers(t *testing.T) {
 	waitFor(t, "viewers are being sent to", 10*time.Second, func() bool {
 		b.server.hub.mu.Lock()
 		defer b.server.hub.mu.Unlock()
-		f, ok := b.server.hub.feeds["front"]
+		f, ok := b.server.hub.feeds[feedKey{id: "front"}]
 		return ok && f.viewers >= 12
 	})
 	began := time.Now()

@@ -29,13 +29,18 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			s.refuse(w, r, http.StatusMisdirectedRequest, "this server is not called that: use the address that it listens on, or name the host in its hosts setting")
 			return
 		}
-		if r.ContentLength != 0 { // nothing here takes a body, and one that trickles in would hold the connection
-			h.Set("Connection", "close")
-			s.refuse(w, r, http.StatusRequestEntityTooLarge, "requests have no body here")
-			return
+		control := http.NewResponseController(w)
+		if r.ContentLength != 0 {
+			if r.Method != http.MethodPost {
+				h.Set("Connection", "close")
+				s.refuse(w, r, http.StatusRequestEntityTooLarge, "such requests have no body here")
+				return
+			}
+			// One that trickles in must not hold the connection.
+			_ = control.SetReadDeadline(time.Now().Add(s.cfg.HeaderWait))
 		}
 		// Streams and events have deadlines of their own; this one is for everything else.
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.cfg.Stall))
+		_ = control.SetWriteDeadline(time.Now().Add(s.cfg.Stall))
 		next.ServeHTTP(w, r)
 	})
 }
@@ -74,12 +79,9 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, status int, reas
 	_ = json.NewEncoder(w).Encode(map[string]string{"error": reason}) // a client that has gone
 }
 
-// cameraHandler serves one camera. The feed is the handler's until it returns.
-type cameraHandler func(w http.ResponseWriter, r *http.Request, f *feed)
-
-// camera is the one way to a camera: the id is checked, then the right to it, then that there is
-// such a camera and room for a viewer. Whatever serves a camera must be wrapped in it.
-func (s *Server) camera(handle cameraHandler) http.Handler {
+// named is the one way to a camera: the id is checked, then the right to it, then that there is
+// room. Whatever has to do with a camera must be wrapped in it.
+func (s *Server) named(handle func(http.ResponseWriter, *http.Request, frame.CameraID)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id, err := frame.ParseCameraID(r.PathValue("id"))
 		if err != nil {
@@ -95,7 +97,19 @@ func (s *Server) camera(handle cameraHandler) http.Handler {
 			return
 		}
 		defer leave()
-		f, err := s.hub.attach(id)
+		w.Header().Set("Cache-Control", "no-store")
+		handle(w, r, id)
+	})
+}
+
+// cameraHandler serves one camera's pictures. The feed is the handler's until it returns.
+type cameraHandler func(w http.ResponseWriter, r *http.Request, f *feed)
+
+// camera is the one way to a camera's pictures: named, and then that there is such a camera.
+// preview says whether a request wants the small ones.
+func (s *Server) camera(preview func(*http.Request) bool, handle cameraHandler) http.Handler {
+	return s.named(func(w http.ResponseWriter, r *http.Request, id frame.CameraID) {
+		f, err := s.hub.attach(feedKey{id, preview(r)})
 		if errors.Is(err, bus.ErrClosed) {
 			s.refuse(w, r, http.StatusServiceUnavailable, "the server is ending")
 			return
@@ -110,11 +124,16 @@ func (s *Server) camera(handle cameraHandler) http.Handler {
 			s.refuse(w, r, http.StatusNotFound, "no camera "+string(id)+": it has sent neither a picture nor its state")
 			return
 		}
-		w.Header().Set("Cache-Control", "no-store")
 		defer f.watch()()
 		handle(w, r, f)
 	})
 }
+
+func full(*http.Request) bool  { return false }
+func small(*http.Request) bool { return true }
+
+// asAsked is small with ?preview=1.
+func asAsked(r *http.Request) bool { return r.URL.Query().Get("preview") == "1" }
 
 // knownWait is how long a camera that has not been heard of may take to show itself: its state
 // comes every two seconds.

@@ -10,14 +10,15 @@ import (
 	"github.com/lensbus/lensbus/viewer"
 )
 
-// hub receives every camera that somebody watches once, however many watch it.
+// hub receives every camera that somebody watches once, however many watch it: its frames and its
+// preview are two.
 type hub struct {
 	conn    *bus.Conn
 	cameras *viewer.Cameras
 	linger  time.Duration
 
 	mu     sync.Mutex
-	feeds  map[frame.CameraID]*feed
+	feeds  map[feedKey]*feed
 	closed bool
 	drops  sync.WaitGroup
 }
@@ -26,9 +27,16 @@ type hub struct {
 type picture struct {
 	frame.Frame
 	arrived time.Time
-	proven  bool   // it was the present when it arrived, see viewer.Freshness
-	missed  uint64 // frames that did not arrive here since the feed began
-	part    []byte // header of a multipart part
+	proven  bool       // it was the present when it arrived, see viewer.Freshness
+	missed  uint64     // frames that did not arrive here since the feed began; previews are none
+	clock   bus.Offset // the publisher's, when it arrived; zero: not known
+	part    []byte     // header of a multipart part
+}
+
+// age is how old the picture is by now, and how far that may be wrong; within is 0 where the
+// publisher's clock is not known.
+func (p *picture) age(now time.Time) (age, within time.Duration) {
+	return p.clock.Age(p.Captured, now), p.clock.Uncertainty
 }
 
 // live says whether the picture may be shown as the present.
@@ -44,10 +52,16 @@ type signal struct {
 	Reason string      `json:"reason"`
 }
 
-// feed is one camera while it is watched. attach and release count who does.
+// feedKey names a feed.
+type feedKey struct {
+	id      frame.CameraID
+	preview bool
+}
+
+// feed is one camera, or its preview, while it is watched. attach and release count who does.
 type feed struct {
-	hub      *hub
-	id       frame.CameraID
+	hub *hub
+	feedKey
 	source   *bus.Live
 	pictures bus.Latest[*picture]
 	signals  bus.Latest[signal]
@@ -60,14 +74,15 @@ type feed struct {
 	timer   *time.Timer
 }
 
-// attach begins to receive the camera, or joins. It does not wait. release must be called.
-func (h *hub) attach(id frame.CameraID) (*feed, error) {
+// attach begins to receive the camera or its preview, or joins. It does not wait. release must be
+// called.
+func (h *hub) attach(key feedKey) (*feed, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
 		return nil, bus.ErrClosed
 	}
-	if f, ok := h.feeds[id]; ok {
+	if f, ok := h.feeds[key]; ok {
 		f.refs++
 		if f.timer != nil {
 			f.timer.Stop()
@@ -75,13 +90,17 @@ func (h *hub) attach(id frame.CameraID) (*feed, error) {
 		}
 		return f, nil
 	}
-	source, err := h.conn.Live(id)
+	receive := h.conn.Live
+	if key.preview {
+		receive = h.conn.Preview
+	}
+	source, err := receive(key.id)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	f := &feed{hub: h, id: id, source: source, known: make(chan struct{}), cancel: cancel, done: make(chan struct{}), refs: 1}
-	h.feeds[id] = f
+	f := &feed{hub: h, feedKey: key, source: source, known: make(chan struct{}), cancel: cancel, done: make(chan struct{}), refs: 1}
+	h.feeds[key] = f
 	go func() {
 		defer close(f.done)
 		f.run(ctx)
@@ -104,7 +123,7 @@ func (f *feed) release() {
 		h.mu.Unlock()
 		return
 	}
-	delete(h.feeds, f.id)
+	delete(h.feeds, f.feedKey)
 	h.mu.Unlock()
 	f.close()
 }
@@ -116,7 +135,7 @@ func (h *hub) drop(f *feed, timer *time.Timer) {
 		h.mu.Unlock()
 		return
 	}
-	delete(h.feeds, f.id)
+	delete(h.feeds, f.feedKey)
 	h.drops.Add(1)
 	h.mu.Unlock()
 	defer h.drops.Done()
@@ -135,16 +154,24 @@ func (f *feed) watch() (leave func()) {
 }
 
 // look returns how many watch the camera, and whether its pictures are the present; known is false
-// where nobody receives it.
-func (h *hub) look(id frame.CameraID) (viewers int, live, known bool) {
+// where nobody receives it. newest is the newest that has come, or nil.
+func (h *hub) look(id frame.CameraID) (viewers int, live, known bool, newest *picture) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	f, ok := h.feeds[id]
-	if !ok {
-		return 0, false, false
+	for _, preview := range []bool{false, true} {
+		f, ok := h.feeds[feedKey{id, preview}]
+		if !ok {
+			continue
+		}
+		viewers += f.viewers
+		if s, ok := f.signals.Newest(); ok {
+			live, known = live || s.Live, true
+		}
+		if p := f.newest(); p != nil && (newest == nil || p.Captured.After(newest.Captured)) {
+			newest = p
+		}
 	}
-	s, ok := f.signals.Newest()
-	return f.viewers, s.Live, ok
+	return viewers, live, known, newest
 }
 
 func (h *hub) close() {
@@ -194,33 +221,60 @@ func (f *feed) run(ctx context.Context) {
 	reader := f.source.Reader()
 	tick := time.NewTicker(signalTick)
 	defer tick.Stop()
-	var fresh viewer.Freshness
-	var prev frame.Frame
-	var missed uint64
+	instead := standIn{feed: f, since: time.Now()}
+	defer instead.close()
+	in := intake{feed: f}
 	f.tell(time.Now())
 	for {
+		from, preview := reader, f.preview
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
-			f.tell(time.Now())
+		case now := <-tick.C:
+			f.tell(now)
+			instead.consider(now)
 			continue
 		case <-reader.Ready():
+		case <-instead.ready():
+			from, preview = instead.reader, false
 		}
-		got, _, err := reader.Next(ctx)
+		got, _, err := from.Next(ctx)
 		if err != nil {
 			return
 		}
-		now := time.Now()
-		missed += got.MissedSince(&prev)
-		prev, prev.Data = got, nil
-		offset, _ := f.hub.conn.Offset(f.id)
-		p := &picture{Frame: got, arrived: now, proven: fresh.Observe(&got, now, offset.Offset), missed: missed, part: partHeader(&got)}
-		was := f.newest()
-		f.pictures.Put(p)
-		if was == nil || was.live(now) != p.live(now) {
-			f.tell(now)
+		if preview {
+			instead.previewed(&got)
 		}
+		in.take(got, preview, time.Now())
+	}
+}
+
+// intake makes a feed's pictures of what arrives. It is for one goroutine.
+type intake struct {
+	feed   *feed
+	fresh  viewer.Freshness
+	prev   frame.Frame // the frame before that was no preview
+	missed uint64
+}
+
+func (in *intake) take(got frame.Frame, preview bool, now time.Time) {
+	f := in.feed
+	was := f.newest()
+	if was != nil && was.Epoch == got.Epoch && got.Seq <= was.Seq {
+		return // the same one, as a preview and as a frame
+	}
+	if !preview {
+		in.missed += got.MissedSince(&in.prev)
+		in.prev, in.prev.Data = got, nil
+	}
+	clock, _ := f.hub.conn.Offset(f.id)
+	p := &picture{
+		Frame: got, arrived: now, proven: in.fresh.Observe(&got, now, clock.Offset),
+		missed: in.missed, clock: clock, part: partHeader(&got),
+	}
+	f.pictures.Put(p)
+	if was == nil || was.live(now) != p.live(now) {
+		f.tell(now)
 	}
 }
 

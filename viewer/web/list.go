@@ -18,20 +18,40 @@ type entry struct {
 	Live bool `json:"live"`
 	// Viewers is how many watch it through this server now.
 	Viewers int `json:"viewers"`
+	// Age is how old the newest picture here is, in ms; nil where nobody watches here.
+	Age *float64 `json:"age_ms,omitempty"`
+	// Offset is the publisher's clock minus this server's and Uncertainty how far that and Age may
+	// be wrong, in ms; nil where the clocks have not been compared.
+	Offset      *float64 `json:"clock_offset_ms,omitempty"`
+	Uncertainty *float64 `json:"uncertainty_ms,omitempty"`
+}
+
+func millis(d time.Duration) *float64 {
+	ms := float64(d.Round(10*time.Microsecond)) / float64(time.Millisecond)
+	return &ms
 }
 
 // list makes the JSON array of the cameras that this request may see, sorted by id.
 func (s *Server) list(r *http.Request) ([]byte, error) {
 	entries := []entry{} // not null
+	now := time.Now()
 	for _, camera := range s.cameras.List() {
 		if s.authorise(r, camera.ID) != nil {
 			continue
 		}
-		viewers, live, watched := s.hub.look(camera.ID)
+		viewers, live, watched, newest := s.hub.look(camera.ID)
 		if !watched {
 			live = camera.State == frame.StateLive && !camera.Silent && camera.Time.Sub(camera.LastFrame) < viewer.StaleAfter
 		}
-		entries = append(entries, entry{camera, live, viewers})
+		e := entry{Camera: camera, Live: live, Viewers: viewers}
+		clock, compared := s.bus.Offset(camera.ID)
+		if compared {
+			e.Offset, e.Uncertainty = millis(clock.Offset), millis(clock.Uncertainty)
+		}
+		if newest != nil {
+			e.Age = millis(clock.Age(newest.Captured, now))
+		}
+		entries = append(entries, e)
 	}
 	return json.Marshal(entries)
 }

@@ -41,10 +41,14 @@ func (s *Server) live(w http.ResponseWriter, r *http.Request, f *feed) {
 	defer func() { _ = ws.CloseNow() }()
 	ws.SetReadLimit(maxClientMessage)
 
+	kind := "live"
+	if f.preview {
+		kind = "preview"
+	}
 	ctx, cancel := context.WithCancel(r.Context())
 	v := socketViewer{
 		socket: h.socket, feed: f, acks: acks, times: make(chan json.Number, 1), ping: !ownAck,
-		count: s.metrics.socket(f.id),
+		count: s.metrics.socket(f.id, kind),
 	}
 	defer v.count.leave()
 	var reading sync.WaitGroup
@@ -56,7 +60,7 @@ func (s *Server) live(w http.ResponseWriter, r *http.Request, f *feed) {
 	})
 	context.AfterFunc(ctx, func() { _ = h.socket.SetDeadline(time.Unix(1, 0)) }) // ends reads and writes
 	if err := v.run(ctx); ctx.Err() == nil {
-		s.log.Debug("viewer dropped", "camera", f.id, "kind", "live", "error", err)
+		s.log.Debug("viewer dropped", "camera", f.id, "kind", kind, "error", err)
 		reset(h.socket.Conn)
 	}
 }
@@ -104,7 +108,7 @@ func (v *socketViewer) read(ctx context.Context, ws *websocket.Conn, ownAck bool
 }
 
 // firstPicture is how long a new viewer's first signal may wait for a picture to come first.
-const firstPicture = 500 * time.Millisecond
+const firstPicture = time.Second
 
 func (v *socketViewer) run(ctx context.Context) error {
 	pictures, signals := v.feed.pictures.Reader(), v.feed.signals.Reader()

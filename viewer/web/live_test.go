@@ -12,6 +12,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
 )
 
@@ -254,9 +255,16 @@ func FuzzClientMessage(f *testing.F) {
 func TestFrameMessage(t *testing.T) {
 	p := &picture{Frame: frame.Frame{Epoch: "e", Seq: 7, Captured: time.UnixMicro(1_790_000_000_123_456), Width: 640, Height: 480, Data: make([]byte, 9)}}
 	got := string(appendFrameMessage(nil, p, 3, time.UnixMicro(1_790_000_000_125_000), 4, 5))
-	want := `{"type":"frame","n":3,"epoch":"e","seq":7,"captured_ms":1790000000123.456,"sent_ms":1790000000125.000,"width":640,"height":480,"bytes":9,"missed":4,"skipped":5}`
+	want := `{"type":"frame","n":3,"epoch":"e","seq":7,"captured_ms":1790000000123.456,"sent_ms":1790000000125.000,"age_ms":1.544,"width":640,"height":480,"bytes":9,"missed":4,"skipped":5}`
 	if got != want {
 		t.Errorf("\n%s, want\n%s", got, want)
+	}
+	// The publisher's clock is an hour ahead, to within 0.2 ms.
+	p.Captured = p.Captured.Add(time.Hour)
+	p.clock = bus.Offset{Offset: time.Hour, Uncertainty: 200 * time.Microsecond}
+	got = string(appendFrameMessage(nil, p, 3, time.UnixMicro(1_790_000_000_125_000), 4, 5))
+	if want := `,"age_ms":1.544,"uncertainty_ms":0.200,"width"`; !strings.Contains(got, want) {
+		t.Errorf("\n%s, want in it\n%s", got, want)
 	}
 	for _, n := range []int{0, 125, 126, 65535, 65536, 5 << 20} {
 		h := appendHeader(nil, opBinary, n)

@@ -51,6 +51,13 @@ func appendFrameMessage(b []byte, p *picture, n uint64, now time.Time, missed, s
 	b = appendMillis(b, p.Captured)
 	b = append(b, `,"sent_ms":`...)
 	b = appendMillis(b, now)
+	age, within := p.age(now)
+	b = append(b, `,"age_ms":`...)
+	b = appendDuration(b, age)
+	if within > 0 {
+		b = append(b, `,"uncertainty_ms":`...)
+		b = appendDuration(b, within)
+	}
 	b = append(b, `,"width":`...)
 	b = strconv.AppendInt(b, int64(p.Width), 10)
 	b = append(b, `,"height":`...)
@@ -70,6 +77,10 @@ func appendTimeMessage(b []byte, t json.Number, now time.Time) []byte {
 	b = append(b, `,"server_ms":`...)
 	b = appendMillis(b, now)
 	return append(b, '}')
+}
+
+func appendDuration(b []byte, d time.Duration) []byte {
+	return strconv.AppendFloat(b, float64(d.Microseconds())/1e3, 'f', 3, 64)
 }
 
 // appendMillis is Unix milliseconds with three decimals, which a browser's number holds exactly

@@ -81,8 +81,8 @@ func (m *metrics) viewer(id frame.CameraID, kind string) *viewerCount {
 }
 
 // socket is viewer for a WebSocket.
-func (m *metrics) socket(id frame.CameraID) *viewerCount {
-	c := m.viewer(id, "live")
+func (m *metrics) socket(id frame.CameraID, kind string) *viewerCount {
+	c := m.viewer(id, kind)
 	c.shown, c.came = m.shown.WithLabelValues(string(id)), time.Now()
 	return c
 }

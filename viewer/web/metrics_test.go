@@ -80,7 +80,7 @@ func TestMetricsOfTheProcess(t *testing.T) {
 	}
 	defer server.Close()
 	server.metrics.viewer("front", "stream")
-	server.metrics.socket("front")
+	server.metrics.socket("front", "live")
 	server.metrics.refused.WithLabelValues("404")
 	answer := httptest.NewRecorder()
 	request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1/metrics", nil)

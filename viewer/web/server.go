@@ -76,7 +76,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, bus: deps.Bus, log: deps.Log, metrics: newMetrics(), others: deps.Metrics, cameras: cameras,
-		hub:       &hub{conn: deps.Bus, cameras: cameras, linger: cfg.Linger, feeds: make(map[frame.CameraID]*feed)},
+		hub:       &hub{conn: deps.Bus, cameras: cameras, linger: cfg.Linger, feeds: make(map[feedKey]*feed)},
 		authorise: func(*http.Request, frame.CameraID) error { return nil },
 		ending:    make(chan struct{}),
 		unknown:   make(chan struct{}, maxUnknown),
@@ -99,10 +99,12 @@ func (s *Server) routes(files assets) http.Handler {
 	mux.HandleFunc("GET /api/", func(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, http.StatusNotFound, "no such path")
 	})
-	mux.Handle("GET /cameras/{id}/stream.mjpeg", s.camera(s.stream))
-	mux.Handle("GET /cameras/{id}/preview.mjpeg", s.camera(s.preview))
-	mux.Handle("GET /cameras/{id}/snapshot.jpg", s.camera(s.snapshot))
-	mux.Handle("GET /cameras/{id}/live", s.camera(s.live))
+	mux.Handle("GET /api/cameras/{id}", s.named(s.detail))
+	mux.Handle("POST /api/cameras/{id}/settings", s.named(s.change))
+	mux.Handle("GET /cameras/{id}/stream.mjpeg", s.camera(full, s.stream))
+	mux.Handle("GET /cameras/{id}/preview.mjpeg", s.camera(small, s.preview))
+	mux.Handle("GET /cameras/{id}/snapshot.jpg", s.camera(full, s.snapshot))
+	mux.Handle("GET /cameras/{id}/live", s.camera(asAsked, s.live))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte("ok\n"))
 	})
@@ -114,7 +116,11 @@ func (s *Server) routes(files assets) http.Handler {
 		_, _ = w.Write([]byte("ok\n"))
 	})
 	mux.Handle("GET /metrics", s.metrics.handler(s.others))
-	return s.guard(http.NewCrossOriginProtection().Handler(mux))
+	own := http.NewCrossOriginProtection()
+	own.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.refuse(w, r, http.StatusForbidden, "a page of another site may not ask this")
+	}))
+	return s.guard(own.Handler(mux))
 }
 
 // Handler serves all paths. Streams need a connection that can be hijacked: HTTP/1.

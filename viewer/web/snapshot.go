@@ -10,11 +10,23 @@ import (
 // snapshotWait is how long a snapshot waits for a camera that has just been asked for.
 const snapshotWait = 2 * time.Second
 
+// mostSnapshotWidth is the widest JPEG there can sensibly be.
+const mostSnapshotWidth = 16384
+
 // snapshot answers with the newest picture: of a camera that delivers, otherwise 503. With ?stale=1
 // it is the newest that there is, the one that the server has kept included, and the headers say
-// how old: Lens-Captured (the publisher's clock) and Age in seconds.
+// how old: Lens-Captured (the publisher's clock) and Age in seconds. With ?width=N a wider picture is
+// scaled down, by the camera's publisher: this server decodes nothing.
 func (s *Server) snapshot(w http.ResponseWriter, r *http.Request, f *feed) {
 	stale := r.URL.Query().Get("stale") == "1"
+	width := 0
+	if text := r.URL.Query().Get("width"); text != "" {
+		var err error
+		if width, err = strconv.Atoi(text); err != nil || width < 1 || width > mostSnapshotWidth {
+			s.refuse(w, r, http.StatusBadRequest, "width: want 1 to "+strconv.Itoa(mostSnapshotWidth)+" pixels")
+			return
+		}
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), snapshotWait)
 	defer cancel()
 	p := awaitPicture(ctx, f, stale)
@@ -34,6 +46,17 @@ func (s *Server) snapshot(w http.ResponseWriter, r *http.Request, f *feed) {
 		s.refuse(w, r, http.StatusServiceUnavailable, "no picture of camera "+string(f.id)+": "+reason+" (?stale=1 gives the last one there is)")
 		return
 	}
+	if width > 0 && p.Width > width {
+		ctx, cancel := context.WithTimeout(r.Context(), detailWait)
+		defer cancel()
+		small, err := s.bus.Snapshot(ctx, f.id, width)
+		if err != nil {
+			status, reason := s.controlStatus(f.id, err)
+			s.refuse(w, r, status, "camera "+string(f.id)+" gives no smaller picture: "+reason)
+			return
+		}
+		p = &picture{Frame: small, clock: p.clock}
+	}
 	h := w.Header()
 	for key, values := range p.Header(false) {
 		h[key] = values
@@ -41,7 +64,8 @@ func (s *Server) snapshot(w http.ResponseWriter, r *http.Request, f *feed) {
 	h.Set("Content-Type", "image/jpeg")
 	h.Set("Content-Length", strconv.Itoa(len(p.Data)))
 	h.Set("Content-Disposition", `inline; filename="`+string(f.id)+"-"+p.Captured.UTC().Format("20060102T150405.000Z")+`.jpg"`)
-	h.Set("Age", strconv.Itoa(max(0, int(time.Since(p.Captured).Seconds()))))
+	age, _ := p.age(time.Now())
+	h.Set("Age", strconv.Itoa(max(0, int(age.Seconds()))))
 	h.Set("Last-Modified", p.Captured.UTC().Format(http.TimeFormat))
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(p.Data) // a client that has gone

@@ -47,8 +47,8 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, f *feed) {
 	s.multipart(w, r, f, "stream", 0)
 }
 
-// preview is the stream at a reduced rate, 10 frames a second unless configured otherwise; the
-// pictures are the full ones.
+// preview is the stream of the small pictures, 10 a second unless configured to be fewer. Of a camera
+// without them it is the frames, at that rate.
 func (s *Server) preview(w http.ResponseWriter, r *http.Request, f *feed) {
 	s.multipart(w, r, f, "preview", time.Duration(float64(time.Second)/s.cfg.PreviewFPS))
 }

@@ -79,7 +79,7 @@ func measureVariant(t *testing.T, serve func(context.Context, net.Conn, *feed), 
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), lasts)
 	defer cancel()
-	f := &feed{id: "front"}
+	f := &feed{feedKey: feedKey{id: "front"}}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
