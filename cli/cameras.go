@@ -44,7 +44,7 @@ func (c *camerasCommand) Run(ctx context.Context, s *session) error {
 			return printJSON(s.Stdout, cameras)
 		}
 		if len(cameras) == 0 {
-			s.log.Warn("no camera on the bus: nobody answers, and nobody tells a status", "server", conn.NATS().ConnectedUrlRedacted())
+			s.log.Warn("no camera was heard: nobody answers, and nobody tells a status", "server", conn.NATS().ConnectedUrlRedacted())
 		}
 		return c.print(s.Stdout, cameras, 0)
 	})
