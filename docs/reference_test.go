@@ -252,7 +252,7 @@ func TestCommandLineReferenceNamesEveryFlag(t *testing.T) {
 func TestHTTPReferenceNamesEveryPathAndMetric(t *testing.T) {
 	p := page{"docs/reference/http.md", read(t, "reference/http.md")}
 	for _, list := range []struct{ head, source, pattern string }{
-		{"path", "../viewer/web/server.go", `"GET (/[^"]*)"`},
+		{"path", "../viewer/web/server.go", `"(?:GET|POST) (/[^"]*)"`},
 		{"name", "../viewer/web/metrics.go", `Name: "([^"]+)"`},
 	} {
 		var want, got []string
