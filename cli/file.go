@@ -7,6 +7,7 @@ import (
 	"github.com/lensbus/lensbus/broker"
 	"github.com/lensbus/lensbus/config"
 	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/operate"
 	"github.com/lensbus/lensbus/publisher"
 	"github.com/lensbus/lensbus/viewer/web"
 	"github.com/lensbus/lensbus/viewer/window"
@@ -23,6 +24,7 @@ type file struct {
 	Cameras map[frame.CameraID]publisher.CameraConfig `yaml:"cameras"`
 	Web     web.Config                                `yaml:"web"`
 	View    window.Config                             `yaml:"view"`
+	Metrics operate.Config                            `yaml:"metrics"`
 }
 
 // fileFlag is -c, for the commands that take a file.

@@ -159,6 +159,16 @@ func (l *life) run(ctx context.Context, roles ...role) error {
 	return errors.Join(errs...)
 }
 
+// beside runs a role for as long as run takes. The role's failure ends the command, as any role's.
+func (l *life) beside(ctx context.Context, r role, run func() error) error {
+	ctx, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- l.run(ctx, r) }()
+	err := run()
+	stop()
+	return errors.Join(err, <-ended)
+}
+
 // interrupted says whether err only tells that the command was ended, which is no failure.
 func interrupted(ctx context.Context, err error) bool {
 	return ctx.Err() != nil && errors.Is(err, context.Canceled)

@@ -6,6 +6,8 @@ import (
 	"os"
 	"sync"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/lensbus/lensbus/broker"
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/publisher"
@@ -19,6 +21,7 @@ type publishCommand struct {
 	Listen      string `env:"LENSBUS_BROKER_LISTEN" placeholder:"HOST:PORT" help:"With --embed-broker: where NATS clients connect. Default 127.0.0.1:4222."`
 	brokerFlags
 	controlFlags
+	metricsFlags
 }
 
 func (c *publishCommand) Run(ctx context.Context, s *session) error {
@@ -35,30 +38,43 @@ func (c *publishCommand) Run(ctx context.Context, s *session) error {
 	if err := (publisher.Config{Cameras: f.Cameras}).Validate(); err != nil {
 		return usage(err)
 	}
+	if err := c.metricsFlags.apply(c.Insecure, &f.Metrics); err != nil {
+		return err
+	}
 	if !c.EmbedBroker {
 		conn, err := s.connect(ctx, c.serverFlags, f)
 		if err != nil {
 			return err
 		}
-		return s.use(conn, func() error { return s.life.run(ctx, s.publisher(conn, f, c.fileFlag, c.cameraFlags, c.controlFlags)) })
+		return s.use(conn, func() error { return c.publish(ctx, s, nil, conn, f) })
 	}
 	// What the environment says is for commands that are not told anything else.
 	if c.Server != os.Getenv("LENSBUS_SERVER") || c.Context != os.Getenv("LENSBUS_CONTEXT") {
 		return usage(errors.New("--embed-broker runs a broker and --server or --context uses another: give one of them"))
 	}
-	c.apply(c.Listen, &f.Broker)
+	c.brokerFlags.apply(c.Listen, &f.Broker)
 	if err := f.Broker.Validate(); err != nil {
 		return usage(err)
 	}
-	return s.withBroker(ctx, f.Broker, func(conn *bus.Conn) error {
-		return s.life.run(ctx, s.publisher(conn, f, c.fileFlag, c.cameraFlags, c.controlFlags))
+	return s.withBroker(ctx, f.Broker, func(server *broker.Server, conn *bus.Conn) error { return c.publish(ctx, s, server, conn, f) })
+}
+
+// publish runs the cameras, and their numbers beside them. server is nil where it is another process.
+func (c *publishCommand) publish(ctx context.Context, s *session, server *broker.Server, conn *bus.Conn, f file) error {
+	cameras := publisher.NewMetrics()
+	all := []prometheus.Collector{cameras, conn.Metrics()}
+	if server != nil {
+		all = append(all, server.Metrics())
+	}
+	return s.life.beside(ctx, s.numbers(f.Metrics, ready(conn, server), all...), func() error {
+		return s.life.run(ctx, s.publisher(conn, f, c.fileFlag, c.cameraFlags, c.controlFlags, cameras))
 	})
 }
 
 // publisher is the role that publishes the file's cameras, and those that the file has later.
-func (s *session) publisher(conn *bus.Conn, f file, from fileFlag, more cameraFlags, control controlFlags) role {
+func (s *session) publisher(conn *bus.Conn, f file, from fileFlag, more cameraFlags, control controlFlags, metrics *publisher.Metrics) role {
 	return role{"cameras", func(ctx context.Context) error {
-		deps := publisher.Deps{Bus: conn, Log: s.log}
+		deps := publisher.Deps{Bus: conn, Log: s.log, Metrics: metrics}
 		control.complete(&deps, s.Version)
 		if self, err := os.Executable(); err == nil {
 			deps.Worker = []string{self, "capture-worker"}

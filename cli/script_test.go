@@ -37,6 +37,7 @@ func TestMain(m *testing.M) {
 //	killcapture NAME               kill -9 its only capture process
 //	ends NAME CODE                 want that it ends by itself with this exit code
 //	fetch URL FILE [REGEXP]        GET, until it answers 200 (and has the text)
+//	answers URL STATUS REGEXP      GET, until it answers that status and has the text
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -56,7 +57,7 @@ func TestScripts(t *testing.T) {
 			return false, fmt.Errorf("no such condition: %s", name)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "until": until, "start": start, "await": await, "end": end, "killcapture": killCapture, "ends": ends, "fetch": fetch,
+			"exits": exits, "until": until, "start": start, "await": await, "end": end, "killcapture": killCapture, "ends": ends, "fetch": fetch, "answers": answers,
 		},
 	})
 }
@@ -225,22 +226,34 @@ func fetch(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) == 3 {
 		want = regexp.MustCompile("(?m)" + args[2])
 	}
+	body := get(ts, args[0], http.StatusOK, want)
+	ts.Check(os.WriteFile(filepath.Clean(ts.MkAbs(args[1])), body, 0o600))
+}
+
+func answers(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: answers URL STATUS REGEXP")
+	}
+	status, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	get(ts, args[0], status, regexp.MustCompile("(?m)"+args[2]))
+}
+
+// get asks until the answer is as wanted.
+func get(ts *testscript.TestScript, url string, status int, want *regexp.Regexp) (body []byte) {
 	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	last := ""
-	eventually(ts, "GET "+args[0], func() bool {
-		resp, err := client.Get(args[0])
+	eventually(ts, "GET "+url, func() bool {
+		resp, err := client.Get(url)
 		if err != nil {
 			last = err.Error()
 			return false
 		}
 		defer func() { _ = resp.Body.Close() }()
-		body, err := io.ReadAll(resp.Body)
+		body, err = io.ReadAll(resp.Body)
 		last = fmt.Sprint(resp.Status, err, strings.ToValidUTF8(string(body[:min(len(body), 500)]), "?"))
-		if err != nil || resp.StatusCode != http.StatusOK || !want.Match(body) {
-			return false
-		}
-		ts.Check(os.WriteFile(filepath.Clean(ts.MkAbs(args[1])), body, 0o600))
-		return true
+		return err == nil && resp.StatusCode == status && want.Match(body)
 	})
 	ts.Logf("%s", last)
+	return body
 }

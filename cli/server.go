@@ -79,8 +79,8 @@ func (b brokerFlags) apply(listen string, c *broker.Config) {
 	c.Insecure = c.Insecure || b.Insecure
 }
 
-// withBroker runs a broker in this process, and run with a connection to it that needs no network.
-func (s *session) withBroker(ctx context.Context, c broker.Config, run func(*bus.Conn) error) error {
+// withBroker runs a broker in this process, and run with it and a connection to it that needs no network.
+func (s *session) withBroker(ctx context.Context, c broker.Config, run func(*broker.Server, *bus.Conn) error) error {
 	server, err := broker.Start(ctx, c, s.log)
 	if err != nil {
 		if interrupted(ctx, err) {
@@ -96,7 +96,7 @@ func (s *session) withBroker(ctx context.Context, c broker.Config, run func(*bus
 			}
 			return err
 		}
-		return s.use(conn, func() error { return run(conn) })
+		return s.use(conn, func() error { return run(server, conn) })
 	}()
 	return errors.Join(err, s.life.end("broker", server.Close))
 }

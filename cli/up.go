@@ -35,15 +35,16 @@ func (c *upCommand) Run(ctx context.Context, s *session) error {
 		s.log.Info("a demo with test pictures: give --camera ID=SOURCE or -c FILE for cameras of your own")
 		f.Cameras = demoCameras()
 	}
-	c.apply(c.BrokerListen, &f.Broker)
+	c.brokerFlags.apply(c.BrokerListen, &f.Broker)
 	applyWeb(c.WebListen, c.Insecure, &f.Web)
 	if err := errors.Join(f.Broker.Validate(), publisher.Config{Cameras: f.Cameras}.Validate(), f.Web.Validate()); err != nil {
 		return usage(err)
 	}
-	return s.withBroker(ctx, f.Broker, func(conn *bus.Conn) error {
-		roles := []role{s.page(conn, f)}
+	return s.withBroker(ctx, f.Broker, func(server *broker.Server, conn *bus.Conn) error {
+		cameras := publisher.NewMetrics()
+		roles := []role{s.page(conn, f, server.Metrics(), conn.Metrics(), cameras)}
 		if len(f.Cameras) > 0 { // without any it serves the cameras of other machines
-			roles = append(roles, s.publisher(conn, f, c.fileFlag, c.cameraFlags, c.controlFlags))
+			roles = append(roles, s.publisher(conn, f, c.fileFlag, c.cameraFlags, c.controlFlags, cameras))
 		}
 		return s.life.run(ctx, roles...)
 	})

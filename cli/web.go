@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/viewer/web"
 )
@@ -29,7 +31,7 @@ func (c *webCommand) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	return s.use(conn, func() error { return s.life.run(ctx, s.page(conn, f)) })
+	return s.use(conn, func() error { return s.life.run(ctx, s.page(conn, f, conn.Metrics())) })
 }
 
 func applyWeb(listen string, insecure bool, c *web.Config) {
@@ -39,10 +41,15 @@ func applyWeb(listen string, insecure bool, c *web.Config) {
 	c.Insecure = c.Insecure || insecure
 }
 
-// page is the role that serves the page. It prints the address once that answers.
-func (s *session) page(conn *bus.Conn, f file) role {
+// page is the role that serves the page, and the numbers of the process with it. It prints the address
+// once that answers.
+func (s *session) page(conn *bus.Conn, f file, all ...prometheus.Collector) role {
 	return role{"page", func(ctx context.Context) error {
-		return web.Run(ctx, f.Web, web.Deps{Bus: conn, Log: s.log}, func(addr string) {
+		registry, err := s.registry(all...)
+		if err != nil {
+			return err
+		}
+		return web.Run(ctx, f.Web, web.Deps{Bus: conn, Log: s.log, Metrics: registry}, func(addr string) {
 			_, _ = fmt.Fprintln(s.Stdout, pageURL(addr)) // the page is served whether or not anybody reads this
 		})
 	}}
