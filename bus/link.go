@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -29,7 +30,7 @@ type link struct {
 
 	mu       sync.Mutex
 	legs     map[*Live]*leg
-	changed  chan struct{} // closed and replaced when a leg comes
+	changed  chan struct{} // closed and replaced when a leg comes or goes
 	fetching bool
 	roomy    capacity
 }
@@ -39,11 +40,18 @@ type leg struct {
 	live *Live
 	gone chan struct{} // closed when the Live is
 
-	pace pace // guarded by link.mu
 	late lateness
-	// direct is false where the server has no picture to fetch, as of a preview; then the next one
-	// is awaited.
-	direct bool
+
+	// Guarded by link.mu:
+	pace pace
+	// direct is false where the server has no picture to fetch, as of a preview, or does not give
+	// it; then the next one is awaited.
+	direct   bool
+	asked    bool          // whether that has been tried
+	answered bool          // whether the server has ever answered
+	refused  chan struct{} // closed when this user may not ask
+	piling   bool          // its newest frame was late
+	newest   time.Time     // when that arrived
 }
 
 // left is since when the frame is on its way. Making a preview takes time that is not the link's.
@@ -89,11 +97,16 @@ func (k *link) close() {
 func (k *link) add(l *Live) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	leg := &leg{live: l, gone: make(chan struct{}), direct: !l.preview}
+	leg := &leg{live: l, gone: make(chan struct{}), refused: make(chan struct{}), direct: !l.preview}
 	if l.preview {
 		leg.pace.least = time.Second / frame.PreviewFPS
 	}
 	k.legs[l] = leg
+	k.change()
+}
+
+// change is called with mu held, when a leg has come or gone.
+func (k *link) change() {
 	close(k.changed)
 	k.changed = make(chan struct{})
 }
@@ -104,6 +117,7 @@ func (k *link) remove(l *Live) {
 	if leg, ok := k.legs[l]; ok {
 		close(leg.gone)
 		delete(k.legs, l)
+		k.change()
 	}
 }
 
@@ -124,7 +138,7 @@ func (k *link) run(ctx context.Context) {
 	var hold time.Duration // the first time the link is only looked at
 	for ctx.Err() == nil {
 		began, fellBehind := time.Now(), false
-		nc, err := k.dial("live")
+		nc, err := k.dial("live", k.listen)
 		if err != nil {
 			k.log.Error("connect for live frames", "error", err)
 			sleep(ctx, time.Second)
@@ -156,6 +170,7 @@ func (k *link) each(ctx context.Context, do func(context.Context, *leg)) {
 	for {
 		k.mu.Lock()
 		changed := k.changed
+		maps.DeleteFunc(begun, func(leg *leg, _ bool) bool { return k.legs[leg.live] != leg })
 		for _, leg := range k.legs {
 			if begun[leg] {
 				continue
@@ -200,7 +215,7 @@ func (k *link) plain(ctx context.Context, nc *nats.Conn) bool {
 		leg.late = lateness{}
 		sub, err := nc.Subscribe(leg.live.subject(), func(m *nats.Msg) {
 			f, isNew := leg.live.receive(m.Subject, m.Header, m.Data)
-			if now := time.Now(); isNew && leg.late.observe(now, now.Sub(leg.left(&f))) {
+			if now := time.Now(); isNew && k.piles(leg, now, leg.late.observe(now, now.Sub(leg.left(&f)))) {
 				select {
 				case behind <- struct{}{}:
 				default:
@@ -215,7 +230,7 @@ func (k *link) plain(ctx context.Context, nc *nats.Conn) bool {
 		// The callback only moves a frame into a slot, so little can wait here; what the client
 		// would otherwise keep are 64 MB of the oldest.
 		_ = sub.SetPendingLimits(256, 64<<20)
-		if _, has := leg.live.Newest(); !has && !leg.live.preview { // a viewer that has just come sees a picture at once
+		if _, has := leg.live.Newest(); !has && !leg.live.preview && !leg.isRefused() { // a viewer that has just come sees a picture at once
 			if f, err := newest(ctx, nc, leg.live.id); err == nil {
 				leg.live.accept(f)
 			}
@@ -225,6 +240,27 @@ func (k *link) plain(ctx context.Context, nc *nats.Conn) bool {
 	return ctx.Err() == nil
 }
 
+// piles notes whether the leg's newest frame was late, and says whether frames pile up on this link.
+// All legs share one connection, in which nothing overtakes: where the frames of one are late and
+// those of another are not, what is slow is the way to the broker, or a clock is wrong.
+func (k *link) piles(leg *leg, now time.Time, late bool) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	leg.piling, leg.newest = late, now
+	if !late {
+		return false
+	}
+	for _, other := range k.legs {
+		if !other.piling && now.Sub(other.newest) < pilingWindow {
+			return false
+		}
+	}
+	return true
+}
+
+// pilingWindow is how long a frame in time says that the link is not to blame.
+const pilingWindow = time.Second
+
 // fetch gets the newest pictures one by one for at least hold, and returns nil once the link can
 // carry all that the cameras send; otherwise ctx's error.
 func (k *link) fetch(ctx context.Context, nc *nats.Conn, hold time.Duration) error {
@@ -232,6 +268,11 @@ func (k *link) fetch(ctx context.Context, nc *nats.Conn, hold time.Duration) err
 	if err != nil {
 		return err
 	}
+	k.mu.Lock()
+	for _, leg := range k.legs { // what had no picture before may have one now
+		leg.direct = !leg.live.preview && !leg.isRefused()
+	}
+	k.mu.Unlock()
 	began := time.Now()
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -253,10 +294,11 @@ func (k *link) fetch(ctx context.Context, nc *nats.Conn, hold time.Duration) err
 func (k *link) fetchOne(ctx context.Context, nc *nats.Conn, leg *leg, turn chan struct{}, roundTrip time.Duration, behind bool) time.Duration {
 	ctx, cancel := context.WithTimeout(ctx, fetchLimit)
 	defer cancel()
+	direct, limit := k.mayAsk(leg)
 	switch {
-	case !leg.direct && behind:
+	case !direct && behind:
 		return k.awaitOne(ctx, nc, leg, roundTrip)
-	case leg.live.preview: // nothing to ask for, and nothing known against a subscription
+	case !direct: // nothing to ask for, and nothing known against a subscription
 		return mostWait / 4
 	}
 	select {
@@ -265,21 +307,105 @@ func (k *link) fetchOne(ctx context.Context, nc *nats.Conn, leg *leg, turn chan 
 	case <-ctx.Done():
 		return 0
 	}
+	asking, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	unrefused := make(chan struct{})
+	defer close(unrefused)
+	go func() {
+		select {
+		case <-leg.refused:
+			cancel()
+		case <-unrefused:
+		}
+	}()
 	asked := time.Now()
-	f, err := newest(ctx, nc, leg.live.id)
+	f, err := newest(asking, nc, leg.live.id)
 	took := time.Since(asked)
-	if rejected := new(frame.RejectError); errors.As(err, &rejected) {
+	rejected := new(frame.RejectError)
+	isRejected := errors.As(err, &rejected)
+	if isRejected { // what is kept is no frame
 		leg.live.reject(rejected)
+	}
+	if ctx.Err() != nil && err != nil {
+		return 0
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	leg.asked = true
+	leg.answered = leg.answered || err == nil || isRejected || errors.Is(err, ErrNoPicture)
 	if err != nil {
-		leg.direct = !errors.Is(err, ErrNoPicture)
+		leg.direct = leg.answered && !leg.isRefused() && !errors.Is(err, ErrNoPicture)
 		return mostWait / 4
 	}
 	leg.live.accept(f)
 	k.roomy.observe(len(f.Data), took, roundTrip)
 	return leg.pace.fetched(f.Epoch, f.Seq, f.Captured, len(f.Data)) - time.Since(asked)
+}
+
+// firstAnswer is how long a server has to answer the first request for a picture. One that does
+// not answer in time has no JetStream API that works; where it answers, a picture may take longer.
+const firstAnswer = 1500 * time.Millisecond
+
+// mayAsk says whether the leg's picture is to be asked for, and how long to wait for it. Where one
+// leg had no answer at all, the others do not wait for theirs in turn.
+func (k *link) mayAsk(leg *leg) (bool, time.Duration) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if leg.answered {
+		return leg.direct, fetchLimit
+	}
+	for _, other := range k.legs {
+		if other.answered {
+			return leg.direct, firstAnswer
+		}
+	}
+	for _, other := range k.legs {
+		if other != leg && other.asked && !other.isRefused() {
+			leg.asked, leg.direct = true, false
+		}
+	}
+	return leg.direct, firstAnswer
+}
+
+func (l *leg) isRefused() bool {
+	select {
+	case <-l.refused:
+		return true
+	default:
+		return false
+	}
+}
+
+// listen hears that the server refuses a request for a picture, which it does not answer, and
+// passes every other error on.
+func (k *link) listen(o *nats.Options) error {
+	before := o.AsyncErrorCB
+	o.AsyncErrorCB = func(nc *nats.Conn, sub *nats.Subscription, err error) {
+		if errors.Is(err, nats.ErrPermissionViolation) && k.refuse(err.Error()) {
+			return
+		}
+		if before != nil {
+			before(nc, sub, err)
+		}
+	}
+	return nil
+}
+
+// refuse marks the leg whose request the text names.
+func (k *link) refuse(text string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	found := false
+	for _, leg := range k.legs {
+		if strings.Contains(text, `"`+newestSubject(leg.live.id)+`"`) {
+			found = true
+			if !leg.isRefused() {
+				close(leg.refused)
+				k.log.Debug("this user may not fetch single pictures", "camera", leg.live.id)
+			}
+		}
+	}
+	return found
 }
 
 // awaitOne is the fetch for servers without JetStream, and for previews: a subscription that the server ends after
@@ -318,8 +444,8 @@ func (k *link) fits() bool {
 	defer k.mu.Unlock()
 	load := 0.0
 	for _, leg := range k.legs {
-		if leg.pace.bytes == 0 && leg.direct {
-			return false // not yet asked
+		if !leg.asked && leg.direct {
+			return false
 		}
 		load += leg.pace.rate()
 	}

@@ -27,10 +27,13 @@ type Live struct {
 	clock   *clock   // of the camera's publisher
 	metrics *metrics // of the Conn
 
-	mu    sync.Mutex
-	prev  frame.Frame // the newest frame, Data dropped
-	stats LiveStats
-	count *cameraMetrics // see counts
+	mu   sync.Mutex
+	prev frame.Frame // the newest frame, Data dropped
+	// Frames in a row that are older than prev, and the number of the last; see astray.
+	older    int
+	olderSeq uint64
+	stats    LiveStats
+	count    *cameraMetrics // see counts
 }
 
 // LiveStats count what a [Live] has seen since it began.
@@ -138,18 +141,38 @@ func (l *Live) counts() *cameraMetrics {
 	return l.count
 }
 
+// What is believed of sequence numbers. A gap of mostMissed would be 50 days at 1000 fps.
+const (
+	mostMissed  = 1 << 32
+	strayFrames = 3
+	strayAfter  = time.Second
+)
+
+// astray is called with mu held for a frame whose number is not newer. It is true when the newest
+// number must have been a lie: older ones keep coming, one after the other, and nothing newer. One
+// message with a huge number must not blind a viewer for ever.
+func (l *Live) astray(f frame.Frame) bool {
+	if f.Seq == l.prev.Seq || f.Seq <= l.olderSeq {
+		return false
+	}
+	l.older++
+	l.olderSeq = f.Seq
+	return l.older >= strayFrames && time.Since(l.stats.Arrived) > strayAfter
+}
+
 // accept makes f the newest frame. It returns false for one that is not newer, as when the same
 // picture was fetched twice or a frame of the plain subscription comes after a fetched one.
 func (l *Live) accept(f frame.Frame) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if f.Epoch == l.prev.Epoch && f.Seq <= l.prev.Seq {
+	if f.Epoch == l.prev.Epoch && f.Seq <= l.prev.Seq && !l.astray(f) {
 		return false
 	}
 	var missed uint64
-	if !l.preview {
-		missed = f.MissedSince(&l.prev)
+	if gap := f.MissedSince(&l.prev); !l.preview && gap < mostMissed {
+		missed = gap
 	}
+	l.older, l.olderSeq = 0, 0
 	l.stats.Missed += missed
 	l.stats.Received++
 	l.stats.Bytes += uint64(len(f.Data))

@@ -79,7 +79,7 @@ func (c *Conn) Newest(ctx context.Context, id frame.CameraID) (frame.Frame, erro
 // from memory, without a consumer. The right to this one subject gives no other camera away.
 func newest(ctx context.Context, nc *nats.Conn, id frame.CameraID) (frame.Frame, error) {
 	subject := id.FrameSubject()
-	msg, err := nc.RequestWithContext(ctx, "$JS.API.DIRECT.GET."+id.StreamName()+"."+subject, nil)
+	msg, err := nc.RequestWithContext(ctx, newestSubject(id), nil)
 	if err != nil {
 		if errors.Is(err, nats.ErrNoResponders) || errors.Is(err, nats.ErrPermissionViolation) {
 			return frame.Frame{}, fmt.Errorf("newest frame of camera %s: %w", id, ErrNoPicture)
@@ -97,4 +97,9 @@ func newest(ctx context.Context, nc *nats.Conn, id frame.CameraID) (frame.Frame,
 		return frame.Frame{}, fmt.Errorf("newest frame of camera %s: %w", id, err)
 	}
 	return f, nil
+}
+
+// newestSubject is what is asked for the newest frame, and the one right that it takes.
+func newestSubject(id frame.CameraID) string {
+	return "$JS.API.DIRECT.GET." + id.StreamName() + "." + id.FrameSubject()
 }
