@@ -96,7 +96,7 @@ func (s *Server) start(ctx context.Context, config Config) error {
 	}
 	if err := logger.failure(); err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) {
-			return fmt.Errorf("address %s is already in use: another NATS server? give another --listen, or use that server with --server: %w", config.Listen, syscall.EADDRINUSE)
+			return fmt.Errorf("address %s is already in use: another NATS server? choose another address, or use that server with --server: %w", config.Listen, syscall.EADDRINUSE)
 		}
 		return fmt.Errorf("start the NATS server on %s: %w", config.Listen, err)
 	}

@@ -43,7 +43,8 @@ func (c *upCommand) Run(ctx context.Context, s *session) error {
 	return s.withBroker(ctx, f.Broker, func(server *broker.Server, conn *bus.Conn) error {
 		cameras := publisher.NewMetrics()
 		roles := []role{s.page(conn, f, server.Metrics(), conn.Metrics(), cameras)}
-		if len(f.Cameras) > 0 { // without any it serves the cameras of other machines
+		// Without any it serves the cameras of other machines; a file may have some later.
+		if len(f.Cameras) > 0 || c.Config != "" {
 			roles = append(roles, s.publisher(conn, f, c.fileFlag, c.cameraFlags, c.controlFlags, cameras))
 		}
 		return s.life.run(ctx, roles...)

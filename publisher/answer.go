@@ -206,27 +206,3 @@ func (c *camera) watch(_ context.Context, request []byte) (bus.Reply, error) {
 	}
 	return bus.JSONReply(frame.WatchReply{Seconds: int(holds / time.Second)})
 }
-
-// claim makes sure that nobody else publishes the camera, or, with replace, asks whoever does to
-// end. Where there is no server yet, or no answer, the camera is free.
-func (c *camera) claim(ctx context.Context) error {
-	asking, cancel := context.WithTimeout(ctx, claimDeadline)
-	defer cancel()
-	if c.bus.WaitConnected(asking) != nil {
-		return nil
-	}
-	var other frame.Detail
-	if err := c.bus.Control(asking, c.id, frame.VerbGet, nil, &other); err != nil {
-		return nil
-	}
-	if !c.replace {
-		return fmt.Errorf("camera %s: %w by %s from %s: choose another id, or take it over with --replace", c.id, ErrTaken, other.Status.Host, other.Status.Source)
-	}
-	c.log.Warn("taking the camera over", "from", other.Status.Host, "epoch", other.Status.Epoch)
-	if err := c.bus.Control(asking, c.id, frame.VerbRelease, frame.ReleaseRequest{Epoch: other.Status.Epoch}, nil); err != nil && !errors.Is(err, bus.ErrNoCamera) {
-		return fmt.Errorf("camera %s: %w by %s, which does not give it up: %w", c.id, ErrTaken, other.Status.Host, err)
-	}
-	return nil
-}
-
-const claimDeadline = 2 * time.Second

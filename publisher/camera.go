@@ -53,10 +53,11 @@ func newCamera(id frame.CameraID, cfg CameraConfig, deps Deps, host string) (*ca
 		Stream: string(bus.StorageNone),
 	})
 	kept, isSaved, err := loadSaved(deps.StateDir, id)
-	if err != nil {
-		return nil, err
-	}
-	if isSaved {
+	switch {
+	case err != nil: // pictures matter more
+		log.Warn("the settings of the configuration hold", "error", err)
+		state.warn("saved settings cannot be read: those of the configuration hold")
+	case isSaved:
 		log.Info("settings saved earlier hold", "settings", kept.Settings)
 	}
 	return &camera{
@@ -90,6 +91,7 @@ func (c *camera) run(ctx context.Context) error {
 	running.Go(func() { c.keepStream(beside) })
 	running.Go(func() { c.announce(beside) })
 	running.Go(func() { c.preview(beside) })
+	running.Go(func() { c.watchTwins(beside, end) })
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
@@ -106,7 +108,7 @@ func (c *camera) run(ctx context.Context) error {
 	if err := c.bus.PublishStatus(c.state.status()); err != nil && !errors.Is(err, bus.ErrDisconnected) {
 		c.log.Warn("last status", "error", err)
 	}
-	if cause := context.Cause(ctx); errors.Is(cause, errReleased) {
+	if cause := context.Cause(ctx); errors.Is(cause, errReleased) || errors.Is(cause, ErrTaken) {
 		return fmt.Errorf("camera %s: %w", c.id, cause)
 	}
 	return nil

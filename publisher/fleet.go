@@ -21,7 +21,7 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	if err := cfg.Validate(); err != nil {
 		return err
 	}
-	if len(cfg.Cameras) == 0 {
+	if len(cfg.Cameras) == 0 && deps.Reload == nil {
 		return errors.New("no cameras: give --camera ID=SOURCE or a file with cameras")
 	}
 	if deps.Log == nil {
@@ -37,8 +37,14 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 		return err
 	}
 	var faults []error
-	for f.running > 0 {
+	// Without a camera configured there is still a configuration to come.
+	for f.running > 0 || len(f.cameras) == 0 && ctx.Err() == nil {
+		idle := ctx.Done()
+		if f.running > 0 { // the cameras' own ends are waited for
+			idle = nil
+		}
 		select {
+		case <-idle:
 		case e := <-f.ended:
 			f.running--
 			if e.err != nil {

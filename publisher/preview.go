@@ -20,6 +20,7 @@ func (c *camera) preview(ctx context.Context) {
 	reader := c.sender.newest.Reader()
 	thin := thinner{}
 	thin.setRate(frame.PreviewFPS)
+	said := make(saidOnce) // the sender has its own
 	for {
 		for {
 			if _, wanted := c.leases.watchers(time.Now()); wanted > 0 {
@@ -40,7 +41,7 @@ func (c *camera) preview(ctx context.Context) {
 		}
 		small, err := shrinkTo(f, frame.PreviewWidth, previewQuality)
 		if err != nil {
-			if c.sender.said.first("preview") {
+			if said.first("preview") {
 				c.log.Warn("no preview", "error", err)
 			}
 			continue

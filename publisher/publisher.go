@@ -125,7 +125,7 @@ type Deps struct {
 	// StateDir is the folder in which settings are saved that were changed with save; where it is
 	// empty, saving is refused.
 	StateDir string
-	// Reload brings new configurations while Run runs. Cameras are added, removed or altered; those
+	// Reload brings new configurations while Run runs; with it, Run may have no cameras for a time. Cameras are added, removed or altered; those
 	// that are the same go on without a gap. A wrong one is logged and changes nothing.
 	Reload <-chan Config
 	// Replace takes over cameras that another publisher has on the bus, instead of refusing.

@@ -36,10 +36,12 @@ func (s *state) set(to frame.State, reason string) {
 		return
 	}
 	if s.doc.State != to {
-		s.doc.State, s.doc.Since = to, time.Now()
+		s.doc.Since = time.Now()
+	}
+	if s.doc.State != to || s.doc.Reason != reason {
+		s.doc.State, s.doc.Reason = to, reason
 		s.announce()
 	}
-	s.doc.Reason = reason
 }
 
 // announce is called with mu held.
@@ -56,7 +58,7 @@ func (s *state) opened(info source.Info) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.doc.Format, s.doc.Untouched = info.Format, info.Untouched
-	s.doc.Warnings = slices.Clone(info.Warnings)
+	s.doc.Warnings = info.Warnings[:min(len(info.Warnings), mostWarnings)]
 	s.announce()
 }
 
@@ -66,8 +68,8 @@ const mostWarnings = 20
 func (s *state) warn(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.doc.Warnings) < mostWarnings && !slices.Contains(s.doc.Warnings, text) {
-		s.doc.Warnings = append(s.doc.Warnings, text)
+	if len(s.own) < mostWarnings && !slices.Contains(s.own, text) {
+		s.own = append(s.own, text)
 		s.announce()
 	}
 }
@@ -111,7 +113,7 @@ func (s *state) status() frame.Status {
 	doc.Time, doc.Since, doc.Started = now.UTC(), doc.Since.UTC(), doc.Started.UTC()
 	doc.FPS, doc.BitRate = s.rate.over(now)
 	doc.Dropped = maps.Clone(doc.Dropped)
-	doc.Warnings = slices.Clone(doc.Warnings)
+	doc.Warnings = append(slices.Clone(doc.Warnings), s.own...)
 	return doc
 }
 

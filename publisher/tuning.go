@@ -254,11 +254,21 @@ func (s saved) save(dir string, id frame.CameraID) error {
 		return fmt.Errorf("save settings of camera %s: %w", id, err)
 	}
 	temporary := savedPath(dir, id) + ".new"
-	if err := os.WriteFile(temporary, append(data, '\n'), 0o600); err != nil {
+	if err := writeSynced(temporary, append(data, '\n')); err != nil {
 		return fmt.Errorf("save settings of camera %s: %w", id, err)
 	}
 	if err := os.Rename(temporary, savedPath(dir, id)); err != nil {
 		return fmt.Errorf("save settings of camera %s: %w", id, err)
 	}
 	return nil
+}
+
+// writeSynced writes a file that is whole after a power cut once it has been renamed.
+func writeSynced(path string, data []byte) error {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(data)
+	return errors.Join(err, file.Sync(), file.Close())
 }

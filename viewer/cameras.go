@@ -39,10 +39,18 @@ type Cameras struct {
 	cancel chan struct{}
 	done   chan struct{}
 
-	mu   sync.Mutex
-	byID map[frame.CameraID]Camera
-	list bus.Latest[[]Camera]
+	mu      sync.Mutex
+	byID    map[frame.CameraID]Camera
+	changed bool // since the list was made
+	list    bus.Latest[[]Camera]
 }
+
+// What a hostile publisher cannot make this end do: keep more cameras than mostCameras, or make
+// the list anew more often than every listEvery.
+const (
+	mostCameras = 1024
+	listEvery   = 100 * time.Millisecond
+)
 
 // WatchCameras begins to watch the statuses of the given cameras, or of all. Close it after use.
 func WatchCameras(conn *bus.Conn, ids ...frame.CameraID) (*Cameras, error) {
@@ -71,7 +79,8 @@ func (c *Cameras) Get(id frame.CameraID) (Camera, bool) {
 	return camera, ok
 }
 
-// Changes returns a reader of the list, which has a new value with every status and every change.
+// Changes returns a reader of the list, which has a new value soon after a status or a change, at
+// most ten a second.
 func (c *Cameras) Changes() *bus.Reader[[]Camera] { return c.list.Reader() }
 
 // Close ends the watch and waits for it. It is safe twice.
@@ -96,17 +105,20 @@ func (c *Cameras) heard(s frame.Status, now time.Time) {
 		// The end of an epoch that another has already followed ends nothing.
 		if known, ok := c.byID[s.ID]; ok && known.Epoch == s.Epoch {
 			delete(c.byID, s.ID)
-			c.publish()
+			c.changed = true
 		}
 		return
 	}
+	if _, known := c.byID[s.ID]; !known && len(c.byID) >= mostCameras {
+		return
+	}
 	c.byID[s.ID] = Camera{Status: s, heard: now}
-	c.publish()
+	c.changed = true
 }
 
 func (c *Cameras) sweep() {
 	defer close(c.done)
-	tick := time.NewTicker(time.Second)
+	tick := time.NewTicker(listEvery)
 	defer tick.Stop()
 	for {
 		select {
@@ -121,20 +133,20 @@ func (c *Cameras) sweep() {
 func (c *Cameras) age(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	changed := false
 	for id, camera := range c.byID {
 		quiet := now.Sub(camera.heard)
 		switch {
 		case quiet > ForgetAfter:
 			delete(c.byID, id)
-			changed = true
+			c.changed = true
 		case quiet > SilentAfter && !camera.Silent:
 			camera.Silent = true
 			c.byID[id] = camera
-			changed = true
+			c.changed = true
 		}
 	}
-	if changed {
+	if c.changed {
+		c.changed = false
 		c.publish()
 	}
 }

@@ -208,7 +208,7 @@ func Run(ctx context.Context, cfg Config, deps Deps, ready func(addr string)) er
 	listener, err := lc.Listen(ctx, "tcp", s.cfg.Listen)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("web: address %s is already in use: give another --listen: %w", s.cfg.Listen, syscall.EADDRINUSE)
+		return fmt.Errorf("web: address %s is already in use by another program: choose another: %w", s.cfg.Listen, syscall.EADDRINUSE)
 	case err != nil:
 		return fmt.Errorf("web: listen on %s: %w", s.cfg.Listen, err)
 	}
