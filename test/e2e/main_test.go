@@ -47,7 +47,8 @@ func run(m *testing.M) int {
 	_ = os.Setenv(built, p.path)
 	_ = os.Setenv(builtWith, fmt.Sprint(p.opencv))
 	code := m.Run()
-	if err := goleak.Find(); err != nil && code == 0 {
+	// nats-server keeps one clock for all servers of a process, and sometimes longer than them.
+	if err := goleak.Find(goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server/ats.Register.func1")); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}

@@ -28,7 +28,8 @@ func TestMain(m *testing.M) {
 	}
 	goleak.VerifyTestMain(m,
 		// nats-server starts these once for the process and never ends them.
-		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server/ats.init.0.func1"))
+		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server/ats.init.0.func1"),
+		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server/ats.Register.func1"))
 }
 
 // bed is a broker with a connection to it, and a web server on a free port.

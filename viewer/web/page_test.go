@@ -21,7 +21,7 @@ import (
 const pagePatience = 30 * time.Second
 
 func TestPage(t *testing.T) {
-	t.Cleanup(func() { goleak.VerifyNone(t) })
+	t.Cleanup(func() { goleak.VerifyNone(t, goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server/ats.Register.func1")) })
 	browser := startChromium(t)
 	for name, test := range map[string]func(*testing.T, *pageRig){
 		"two cameras move":           testPageMoves,

@@ -210,7 +210,7 @@ func TestEveryWayToTheEnd(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	goleak.VerifyNone(t, before)
+	goleak.VerifyNone(t, before, goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server/ats.Register.func1"))
 }
 
 func TestCamerasComeAndGo(t *testing.T) {
