@@ -24,15 +24,25 @@ func connectStrictly(ctx context.Context, flags serverFlags, f file) (*bus.Conn,
 	if flags.Server == "" && flags.Context == "" {
 		flags = serverFlags{Server: f.Server, Context: f.Context}
 	}
+	waiting, giveUp := context.WithTimeout(ctx, answerWait)
+	defer giveUp()
 	var last atomic.Pointer[error]
+	var attempts atomic.Int32
 	conn, err := bus.Connect(ctx, bus.Options{Server: flags.Server, Context: flags.Context, Log: slog.New(slog.DiscardHandler), Quit: ctx.Done(), NATS: []nats.Option{
-		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { last.Store(&err) }),
+		nats.ReconnectErrHandler(func(nc *nats.Conn, err error) {
+			last.Store(&err)
+			each := 2 // chances
+			if errors.Is(err, nats.ErrAuthorization) {
+				each = 1
+			}
+			if int(attempts.Add(1)) >= each*len(nc.Servers()) {
+				giveUp()
+			}
+		}),
 	}})
 	if err != nil {
 		return nil, err
 	}
-	waiting, cancel := context.WithTimeout(ctx, answerWait)
-	defer cancel()
 	if err = conn.WaitConnected(waiting); err == nil {
 		return conn, nil
 	}
@@ -153,9 +163,13 @@ func wayThere(ctx context.Context, nc *nats.Conn) finding {
 	return finding{Status: ok, Text: text}
 }
 
+// limitsWait is how long JetStream may take to tell its limits: where the user may not ask, there is
+// no answer.
+const limitsWait = 2 * time.Second
+
 // storage looks at JetStream.
 func storage(ctx context.Context, nc *nats.Conn) []finding {
-	ctx, cancel := context.WithTimeout(ctx, answerWait)
+	ctx, cancel := context.WithTimeout(ctx, limitsWait)
 	defer cancel()
 	js, err := jetstream.New(nc)
 	if err != nil {
