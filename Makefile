@@ -19,6 +19,13 @@ BENCH    ?= .
 BENCHTIME ?= 1s
 ARGS     ?=
 
+# Footage for the tests that want real pictures: a file beside the checkout where there is one;
+# without it they take what a dependency ships.
+FOOTAGE ?= $(abspath $(wildcard ../shared/data/vtest.avi))
+ifneq ($(FOOTAGE),)
+export LENSBUS_TEST_FOOTAGE ?= $(FOOTAGE)
+endif
+
 # Asked when a recipe runs, because deps may just have installed it.
 HAVE_OPENCV = pkg-config --exists opencv4 2>/dev/null && command -v g++ >/dev/null
 

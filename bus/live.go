@@ -64,7 +64,7 @@ func (c *Conn) live(id frame.CameraID, preview bool) (*Live, error) {
 	if c.link == nil {
 		c.link = newLink(c.dial, c.log)
 	}
-	l := &Live{id: id, preview: preview, link: c.link, clock: c.clockOf(id), metrics: c.metrics, stopWatch: c.Watch(id, preview)}
+	l := &Live{id: id, preview: preview, link: c.link, clock: c.clockOf(id), metrics: c.metrics, stopWatch: c.watchFor(id, preview)}
 	l.reader = l.latest.Reader()
 	c.link.add(l)
 	return l, nil

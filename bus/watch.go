@@ -33,6 +33,18 @@ func (c *Conn) Watch(id frame.CameraID, preview bool) (stop func()) {
 	}
 }
 
+// watchFor is Watch for a Live. A camera that has never answered leaves no clock behind: somebody may
+// try out names.
+func (c *Conn) watchFor(id frame.CameraID, preview bool) (stop func()) {
+	clock, unwatch := c.clockOf(id), c.Watch(id, preview)
+	return func() {
+		unwatch()
+		if _, known := clock.estimate(time.Now()); !known {
+			c.clocks.CompareAndDelete(id, clock)
+		}
+	}
+}
+
 func (c *Conn) keepLease(ctx context.Context, id frame.CameraID, preview bool) {
 	request := frame.WatchRequest{Watcher: frame.NewEpoch(), Preview: preview, Seconds: leaseSeconds}
 	ask := func(ctx context.Context) error {

@@ -24,6 +24,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		h := w.Header()
 		h.Set("Content-Security-Policy", "default-src 'self'; img-src 'self' blob:; connect-src 'self'; frame-ancestors 'none'; object-src 'none'; base-uri 'none'; form-action 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin") // no page elsewhere shows a camera by its address
 		h.Set("Referrer-Policy", "no-referrer")
 		if !s.answersTo(r.Host) {
 			s.refuse(w, r, http.StatusMisdirectedRequest, "this server is not called that: use the address that it listens on, or name the host in its hosts setting")
