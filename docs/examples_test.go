@@ -40,7 +40,7 @@ func TestExamplesOfTheFileLoad(t *testing.T) {
 	if examples < 4 {
 		t.Errorf("found only %d examples", examples)
 	}
-	files, err := filepath.Glob("../configs/*")
+	files, err := filepath.Glob("../configs/*.yaml")
 	if err != nil || len(files) < 5 {
 		t.Fatalf("found only %q: %v", files, err)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/lensbus/lensbus/broker"
 	"github.com/lensbus/lensbus/cli"
 	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/operate"
 	"github.com/lensbus/lensbus/publisher"
 	"github.com/lensbus/lensbus/viewer/web"
 	"github.com/lensbus/lensbus/viewer/window"
@@ -33,6 +34,7 @@ type file struct {
 	Cameras map[frame.CameraID]publisher.CameraConfig `yaml:"cameras"`
 	Web     web.Config                                `yaml:"web"`
 	View    window.Config                             `yaml:"view"`
+	Metrics operate.Config                            `yaml:"metrics"`
 }
 
 func TestFileIsTheCommandLines(t *testing.T) {
@@ -84,7 +86,7 @@ func TestConfigReferenceNamesEveryKey(t *testing.T) {
 			ReadTimeout: publisher.DefaultReadTimeout, FreezeAfter: publisher.DefaultFreezeAfter, Grace: publisher.DefaultGrace,
 		},
 		"web":  web.Config{}.OrDefaults(),
-		"view": window.Config{},
+		"view": window.Config{}, "metrics": operate.Config{},
 	} {
 		rows := make(map[string][]string)
 		for _, row := range table(t, p.section(t, section), "key") {
@@ -249,11 +251,10 @@ func TestCommandLineReferenceNamesEveryFlag(t *testing.T) {
 	}
 }
 
-func TestHTTPReferenceNamesEveryPathAndMetric(t *testing.T) {
+func TestHTTPReferenceNamesEveryPath(t *testing.T) {
 	p := page{"docs/reference/http.md", read(t, "reference/http.md")}
 	for _, list := range []struct{ head, source, pattern string }{
 		{"path", "../viewer/web/server.go", `"(?:GET|POST) (/[^"]*)"`},
-		{"name", "../viewer/web/metrics.go", `Name: "([^"]+)"`},
 	} {
 		var want, got []string
 		for _, m := range regexp.MustCompile(list.pattern).FindAllStringSubmatch(read(t, list.source), -1) {
