@@ -18,7 +18,8 @@ import (
 	"github.com/lensbus/lensbus/frame"
 )
 
-// pageCamera publishes a moving picture and its status.
+// pageCamera publishes a moving picture and its status, and answers what is asked of it. Like a
+// publisher that knows nothing of previews, it makes none.
 type pageCamera struct {
 	r        *pageRig
 	id       frame.CameraID
@@ -58,8 +59,20 @@ func (r *pageRig) camera(id frame.CameraID, width, height int) *pageCamera {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	stop, err := r.conn.ServeCamera(ctx, id, "0.0.0", func() frame.Status { return c.now("") }, nil, map[string]bus.Verb{
+		frame.VerbGet: func(context.Context, []byte) (bus.Reply, error) {
+			return bus.JSONReply(frame.Detail{Status: c.now(""), Controls: []frame.Control{}, Sizes: []frame.Size{}})
+		},
+		frame.VerbWatch: func(context.Context, []byte) (bus.Reply, error) {
+			return bus.JSONReply(frame.WatchReply{Seconds: 20})
+		},
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
 	go func() {
 		defer close(c.finished)
+		defer stop()
 		c.run(ctx, out)
 	}()
 	r.t.Cleanup(c.stop)

@@ -21,7 +21,9 @@ import (
 const pagePatience = 30 * time.Second
 
 func TestPage(t *testing.T) {
-	t.Cleanup(func() { goleak.VerifyNone(t, goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server/ats.Register.func1")) })
+	t.Cleanup(func() {
+		goleak.VerifyNone(t, goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server/ats.Register.func1"))
+	})
 	browser := startChromium(t)
 	for name, test := range map[string]func(*testing.T, *pageRig){
 		"two cameras move":           testPageMoves,
@@ -54,7 +56,7 @@ func testPageMoves(t *testing.T, r *pageRig) {
 			r.waitMoves(id)
 		}
 		r.wait(`/^\d+(\.\d)?$/.test(`+tile(id)+`.querySelector(".fps b").textContent)`, "a frame rate of "+id)
-		r.wait(`/^\d+\sms$/.test(`+tile(id)+`.querySelector(".age b").textContent)`, "an age in milliseconds of "+id)
+		r.wait(`/^\d+\sms ±\d+$/.test(`+tile(id)+`.querySelector(".age b").textContent)`, "an age in milliseconds of "+id)
 		if got := eval[string](r, tile(id)+`.querySelector(".missed b").textContent`); got != "0" {
 			t.Errorf("camera %s missed %s frames on a quiet machine", id, got)
 		}
@@ -161,7 +163,7 @@ func testPageLarge(t *testing.T, r *pageRig) {
 		r.wait(`document.querySelector('[data-fact="`+fact+`"] dd').textContent === `+quote(want), fact+" to be "+want)
 	}
 	r.wait(`/^\d+(\.\d)? fps here, \d+(\.\d)? sent/.test(document.querySelector('[data-fact="frame-rate"] dd').textContent)`, "the frame rate")
-	r.wait(`/^\d+\sms ± \d+\sms$/.test(document.querySelector('[data-fact="age"] dd').textContent)`, "the age")
+	r.wait(`/^\d+\sms ±\d+$/.test(document.querySelector('[data-fact="age"] dd').textContent)`, "the age")
 	r.wait(`/kbit\/s$/.test(document.querySelector('[data-fact="bit-rate"] dd').textContent)`, "the bit rate")
 	r.wait(`document.querySelector(".warnings").textContent.includes("1920x1080")`, "the warning")
 	r.shot("large")
@@ -355,6 +357,11 @@ func testPageWriting(t *testing.T, r *pageRig) {
 	for expression, want := range map[string]string{
 		`f.age(84.6)`:                        "85 ms",
 		`f.age(-3)`:                          "0 ms",
+		`f.age(34, 0.2)`:                     "34 ms ±1",
+		`f.age(34, 1.2)`:                     "34 ms ±2",
+		`f.age(2500, 120)`:                   "2.5 s ±0.2",
+		`f.age(2500, 1)`:                     "2.5 s",
+		`f.offset(-1234, 1)`:                 "−1.2 s",
 		`f.age(1234)`:                        "1.2 s",
 		`f.age(75_000)`:                      "1 min 15 s",
 		`f.age(undefined)`:                   "–",
@@ -379,6 +386,9 @@ func testPageWriting(t *testing.T, r *pageRig) {
 		`(() => { const k = new c.Clock(); k.add(0, 1500, 1000); k.add(2000, 3010, 2020); k.add(3000, 4900, 3800); return String([k.error(), Math.round(k.serverNow() - k.now())]); })()`: "10,1000",
 		// Four missed on the first connection and two on the second are six.
 		`(() => { const k = new m.Meter(); k.connected(); k.drawn({missed: 4}, 0); k.connected(); k.drawn({missed: 2}, 10); return String(k.missed()); })()`: "6",
+		// 5 ms old to within 1 when it was sent, 30 ms before it was drawn, by a clock that is right to within 2.
+		`(() => { const k = new m.Meter(); k.drawn({captured_ms: 9e9, age_ms: 5, uncertainty_ms: 1, sent_ms: 1000}, 0, 1030); return String([k.age(1), k.within(2), k.age(2000)]); })()`: "35,3,2035",
+		`(() => { const k = new m.Meter(); k.drawn({age_ms: 5, sent_ms: 1000}, 0, 1030); return String(k.within(2)); })()`:                                                               "undefined",
 		// A kept picture is not live because it has just come.
 		`s.judge({socket: {state: "open", since: 9000}, signal: {live: false, state: "lost"}, camera: {state: "lost"}, sinceDrawn: 100}).state`:   "nosignal",
 		`s.judge({socket: {state: "open", since: 9000}, signal: {live: true, state: "live"}, camera: {state: "live"}, sinceDrawn: 100}).state`:    "live",

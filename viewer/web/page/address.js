@@ -10,10 +10,12 @@ const camera = (id, rest) => at(`cameras/${encodeURIComponent(id)}/${rest}`);
 
 export const camerasURL = () => at("api/cameras").href;
 export const eventsURL = () => at("api/events").href;
+export const detailURL = (id) => at(`api/cameras/${encodeURIComponent(id)}`).href;
+export const settingsURL = (id) => at(`api/cameras/${encodeURIComponent(id)}/settings`).href;
 export const snapshotURL = (id) => camera(id, "snapshot.jpg").href;
 
-export function liveURL(id) {
-  const url = camera(id, "live?ack=1");
+export function liveURL(id, preview) {
+  const url = camera(id, preview ? "live?ack=1&preview=1" : "live?ack=1");
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   return url.href;
 }

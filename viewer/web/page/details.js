@@ -4,6 +4,16 @@ import { h, setHidden, setText } from "./dom.js";
 import * as format from "./format.js";
 import { stateNames } from "./signal.js";
 
+// dropReasons are a status's reasons for frames that were not sent, in words.
+const dropReasons = {
+  encode: "too fast for the encoder",
+  rate: "more than asked for",
+  network: "too fast for the network",
+  disconnected: "without a NATS server",
+  invalid: "not whole pictures",
+  too_large: "too large for the NATS server",
+};
+
 // Each row says what it shows from {camera, screen, now, clock}; "" hides the row.
 const groups = [
   ["Picture", [
@@ -16,12 +26,12 @@ const groups = [
       return `${format.exactRate(screen.meter.fps(now))} fps here, ${format.exactRate(camera.fps)} sent${asked}`;
     }],
     ["Age", ({ screen, now, clock }) => {
-      const error = clock.error();
       const age = screen.age(now);
       if (age === undefined) return format.none;
-      const ahead = screen.meter.ahead(error);
+      const ahead = screen.meter.ahead(clock.error());
       if (ahead > 0) return `not known: the publisher's clock is ${format.age(ahead)} ahead`;
-      return `${format.age(age)} ± ${format.age(Math.max(1, error))}`;
+      const within = screen.within();
+      return format.age(age, within) + (within === undefined ? ", if its clock is right" : "");
     }],
     ["Bit rate", ({ screen, now }) => format.bitRate(screen.meter.bitRate(now))],
     ["Missed", ({ screen }) => format.count(screen.meter.missed())],
@@ -44,12 +54,14 @@ const groups = [
     }],
     ["Kept", ({ camera }) => ({ memory: "newest picture, in memory", file: "on file", none: "nothing" })[camera.stream] ?? format.none],
     ["Sent", ({ camera }) => format.count(camera.sent)],
-    ["Not sent", ({ camera }) => Object.entries(camera.dropped ?? {})
-      .filter(([, n]) => n > 0)
-      .map(([reason, n]) => `${format.count(n)} ${reason}`)
-      .join(", ")],
+    ["Dropped", ({ camera }) => {
+      const dropped = Object.entries(camera.dropped ?? {}).filter(([, n]) => n > 0);
+      if (dropped.length === 0) return "0";
+      return dropped.map(([reason, n]) => `${format.count(n)} ${dropReasons[reason] ?? reason}`).join("\n");
+    }],
     ["Running since", ({ camera }) => format.dateTime(camera.started)],
-    ["Viewers", ({ camera }) => format.count(camera.viewers)],
+    ["Watchers", ({ camera }) => `${format.count(camera.watchers)}, ${format.count(camera.viewers)} of this server's pages`],
+    ["Clock", ({ camera }) => (camera.clock_offset_ms === undefined ? "" : `${format.offset(camera.clock_offset_ms, camera.uncertainty_ms)} to the server's`)],
   ]],
 ];
 
@@ -67,6 +79,11 @@ export class Details {
       h("h2", {}, title),
       h("dl", { class: "facts" }, ...rows.map(([label, read]) => this.#row(label, read)))));
     this.element = h("div", { class: "details" }, this.#state, this.#warningsPanel, ...panels);
+  }
+
+  // add puts a further panel below what is said of the picture.
+  add(panel) {
+    this.#warningsPanel.nextElementSibling.after(panel);
   }
 
   #row(label, read) {

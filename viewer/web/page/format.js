@@ -23,11 +23,25 @@ export function exactRate(n) {
 }
 
 // age is the age of a picture: milliseconds up to a second, seconds with a decimal up to a minute.
-export function age(ms) {
+// within, if known, is how far it may be wrong, and stands behind it where it shows in that unit.
+export function age(ms, within) {
   if (!known(ms)) return none;
-  if (ms < 999.5) return `${Math.max(0, Math.round(ms))}\u00a0ms`;
-  if (ms < 59_950) return `${(ms / 1000).toFixed(1)}\u00a0s`;
+  if (ms < 999.5) {
+    const either = known(within) ? ` ±${Math.max(1, Math.ceil(within))}` : "";
+    return `${Math.max(0, Math.round(ms))}\u00a0ms${either}`;
+  }
+  if (ms < 59_950) {
+    const either = known(within) && within >= 50 ? ` ±${(within / 1000 + 0.05).toFixed(1)}` : "";
+    return `${(ms / 1000).toFixed(1)}\u00a0s${either}`;
+  }
   return lasting(ms);
+}
+
+// offset is a difference of clocks, with how far it may be wrong: +1.2 s ±0.1.
+export function offset(ms, within) {
+  if (!known(ms)) return none;
+  const sign = ms < 0 ? "−" : "+";
+  return `${sign}${age(Math.abs(ms), within)}`;
 }
 
 // lasting is how long something has been so: 12 s, 3 min 05 s, 2 h 10 min, 5 d 3 h.

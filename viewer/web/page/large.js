@@ -6,6 +6,7 @@ import { Details } from "./details.js";
 import { h, icon, setData, setHidden, setText } from "./dom.js";
 import { age, rate } from "./format.js";
 import { Screen } from "./screen.js";
+import { Settings } from "./settings.js";
 
 const all = "M4 4h6v6H4zM14 4h6v6h-6zM4 14h6v6H4zM14 14h6v6h-6z";
 const previous = "M14 6l-6 6 6 6";
@@ -22,6 +23,7 @@ export class Large {
   #bar;
   #clock;
   #details = new Details();
+  #settings;
   #heading;
   #dot = h("span", { class: "dot" });
   #previous;
@@ -53,6 +55,9 @@ export class Large {
       h("a", { class: "tool back", href: routeOf(), title: "All cameras (Esc)", "aria-label": "All cameras" }, icon(all)),
       this.#dot, this.#heading, h("span", { class: "spacer" }), this.#previous, this.#next, this.#snapshot);
 
+    this.#settings = new Settings(id);
+    this.#details.add(this.#settings.element);
+
     this.#hud = h("p", { class: "hud", "aria-hidden": "true" });
     const full = h("button", { type: "button", class: "tool stage-full", title: "Full screen (f)", "aria-label": "Full screen", onclick: () => this.stage.dispatchEvent(new Event("full", { bubbles: true })) }, icon(expand));
     this.stage = h("div", { class: "stage" }, this.screen.element, this.#hud, document.fullscreenEnabled ? full : "");
@@ -69,6 +74,7 @@ export class Large {
 
   setAwake(awake) {
     this.screen.watch(awake);
+    this.#settings.setAwake(awake);
   }
 
   // setCameras takes the list; list is undefined while none has come.
@@ -105,12 +111,14 @@ export class Large {
     setData(this.#section, "state", state);
     setData(this.#bar, "state", state);
     const { meter } = this.screen;
-    setText(this.#hud, state === "live" ? `${this.id}   ${rate(meter.fps(now))} fps   ${age(this.screen.age(now))}` : `${this.id}   ${title}`);
+    setText(this.#hud, state === "live" ? `${this.id}   ${rate(meter.fps(now))} fps   ${age(this.screen.age(now), this.screen.within())}` : `${this.id}   ${title}`);
+    this.#settings.refresh(this.#listed ? this.#camera : undefined, now);
     this.#details.refresh({ camera: this.#camera, screen: this.screen, now, clock: this.#clock });
   }
 
   close() {
     this.screen.close();
+    this.#settings.close();
     this.#section.replaceChildren();
     this.#bar.replaceChildren();
   }

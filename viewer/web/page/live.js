@@ -16,6 +16,7 @@ export class Live {
   since = performance.now();
 
   #id;
+  #preview;
   #clock;
   #handlers;
   #socket;
@@ -29,8 +30,10 @@ export class Live {
 
   // handlers: connected(), signal(message), and frame({header, blob, ack}). ack() tells the server
   // that the frame is on the screen; it returns false where the connection is another by now.
-  constructor(id, clock, handlers) {
+  // preview asks for the small pictures.
+  constructor(id, clock, handlers, preview) {
     this.#id = id;
+    this.#preview = preview;
     this.#clock = clock;
     this.#handlers = handlers;
   }
@@ -64,7 +67,7 @@ export class Live {
     this.#drop();
     let socket;
     try {
-      socket = new WebSocket(liveURL(this.#id));
+      socket = new WebSocket(liveURL(this.#id, this.#preview));
     } catch { // refused by a policy of the browser
       this.#failed();
       return;

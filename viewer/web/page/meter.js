@@ -11,8 +11,9 @@ export class Meter {
 
   #drawn = []; // {at, bytes} within the window
   #last; // when the newest was drawn on this connection
-  #captured; // of the newest, publisher's clock
+  #newest; // age of the newest, at drawing
   #age; // smoothed, at drawing
+  #within; // how far the server's part of the age may be wrong
   #failed; // when the newest undecodable one came
   #missed = { before: 0, now: 0 };
   #skipped = { before: 0, now: 0 };
@@ -24,18 +25,20 @@ export class Meter {
       c.now = 0;
     }
     this.#drawn = [];
-    this.#last = this.#age = this.#failed = undefined;
+    this.#last = this.#newest = this.#age = this.#within = this.#failed = undefined;
   }
 
   // drawn takes a frame that is on the screen since now; serverNow is undefined where not known.
   drawn(header, now, serverNow) {
     this.#last = now;
-    this.#captured = header.captured_ms;
     this.#drawn.push({ at: now, bytes: Number(header.bytes) || 0 });
     this.#missed.now = Number(header.missed) || 0;
     this.#skipped.now = Number(header.skipped) || 0;
-    if (serverNow === undefined || !Number.isFinite(header.captured_ms)) return;
-    const age = serverNow - header.captured_ms;
+    if (serverNow === undefined || !Number.isFinite(header.age_ms) || !Number.isFinite(header.sent_ms)) return;
+    // As old as it was when the server sent it, which knows the publisher's clock, and since then.
+    const age = header.age_ms + serverNow - header.sent_ms;
+    this.#newest = age;
+    this.#within = Number.isFinite(header.uncertainty_ms) ? header.uncertainty_ms : undefined;
     this.#age = this.#age === undefined ? age : this.#age + (age - this.#age) * ageSmoothing;
   }
 
@@ -85,16 +88,22 @@ export class Meter {
 
   // age is how old the picture is: from capture to the screen while pictures come, and growing
   // when they do not. Never less than since it was drawn. undefined: not known.
-  age(now, serverNow) {
+  age(now) {
     const since = this.sinceDrawn(now);
-    if (since === undefined || serverNow === undefined || this.#age === undefined) return undefined;
+    if (since === undefined || this.#age === undefined) return undefined;
     if (since < 1000) return Math.max(0, this.#age);
-    return Math.max(since, serverNow - this.#captured);
+    return since + Math.max(0, this.#newest);
+  }
+
+  // within is how far age may be wrong when the server's clock is known to within error; undefined
+  // where the server does not know the publisher's.
+  within(error) {
+    return this.#within === undefined || error === undefined ? undefined : this.#within + error;
   }
 
   // ahead is by how much the publisher's clock must be ahead of the server's, in ms: a picture
   // cannot be seen before it was taken.
   ahead(error) {
-    return this.#age !== undefined && error !== undefined && this.#age < -error ? -this.#age : 0;
+    return this.#age !== undefined && error !== undefined && this.#age < -error - (this.#within ?? 0) ? -this.#age : 0;
   }
 }

@@ -24,7 +24,8 @@ export class Screen {
   #signal;
   #wasLive; // when it was last judged live
 
-  constructor(id, clock) {
+  // preview shows the small pictures, which are made for a grid.
+  constructor(id, clock, { preview = false } = {}) {
     this.#clock = clock;
     this.#canvas = h("canvas", { class: "picture", width: 16, height: 9, role: "img", "aria-label": `Picture of camera ${id}` });
     this.#title = h("strong", { class: "cover-title" });
@@ -51,7 +52,7 @@ export class Screen {
         this.#signal = message;
       },
       frame: (frame) => this.#picture.show(frame),
-    });
+    }, preview);
   }
 
   // watch opens the connection or closes it. What stays on the screen then is not called live.
@@ -75,7 +76,12 @@ export class Screen {
   }
 
   age(now) {
-    return this.meter.age(now, this.#clock.serverNow());
+    return this.meter.age(now);
+  }
+
+  // within is how far age may be wrong, in ms; undefined where that is not known.
+  within() {
+    return this.meter.within(this.#clock.error());
   }
 
   // refresh says again what is to be said. camera is {} where nothing is known of it.

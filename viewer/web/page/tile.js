@@ -26,7 +26,7 @@ export class Tile {
 
   constructor(id, clock) {
     this.id = id;
-    this.screen = new Screen(id, clock);
+    this.screen = new Screen(id, clock, { preview: true });
     this.#number = h("span", { class: "number", "aria-hidden": "true" });
     this.#trouble = h("span", { class: "trouble", hidden: true });
     this.link = h("a", { class: "tile-link", href: routeOf(id), "aria-label": `Camera ${id}`, draggable: "false" },
@@ -53,8 +53,9 @@ export class Tile {
       setData(this.element, "state", verdict.state);
       this.link.setAttribute("aria-label", `Camera ${this.id}: ${stateNames[verdict.state]}`);
     }
-    setText(this.#fps.number, live ? rate(meter.fps(now)) : none);
-    setText(this.#age.number, age(screen.age(now)));
+    // What the camera sends, as previews are fewer; those are told where it does not say.
+    setText(this.#fps.number, live ? rate(state.camera.fps || meter.fps(now)) : none);
+    setText(this.#age.number, age(screen.age(now), screen.within()));
     setText(this.#missed.number, count(meter.missed()));
     setData(this.#missed.element, "some", String(meter.missed() > 0));
     this.#warn(state.camera.warnings, meter.undecodable);
