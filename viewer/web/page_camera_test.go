@@ -3,6 +3,7 @@ package web_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"image"
 	"image/color"
 	"image/draw"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -39,7 +41,12 @@ type pageCamera struct {
 	footage [][]byte         // instead of a pattern
 	seq     uint64
 	last    time.Time
-	cache   map[image.Point][][]byte
+
+	sizes    []frame.Size
+	controls []frame.Control
+	coarse   int64 // controls take multiples of it only, where it is over 0
+
+	cache map[image.Point][][]byte
 }
 
 const pageFrames = 80 * time.Millisecond
@@ -60,9 +67,8 @@ func (r *pageRig) camera(id frame.CameraID, width, height int) *pageCamera {
 		r.t.Fatal(err)
 	}
 	stop, err := r.conn.ServeCamera(ctx, id, "0.0.0", func() frame.Status { return c.now("") }, nil, map[string]bus.Verb{
-		frame.VerbGet: func(context.Context, []byte) (bus.Reply, error) {
-			return bus.JSONReply(frame.Detail{Status: c.now(""), Controls: []frame.Control{}, Sizes: []frame.Size{}})
-		},
+		frame.VerbGet: func(context.Context, []byte) (bus.Reply, error) { return bus.JSONReply(c.detail()) },
+		frame.VerbSet: c.change,
 		frame.VerbWatch: func(context.Context, []byte) (bus.Reply, error) {
 			return bus.JSONReply(frame.WatchReply{Seconds: 20})
 		},
@@ -179,6 +185,45 @@ func (c *pageCamera) now(state frame.State) frame.Status {
 		s.State = state
 	}
 	return s
+}
+
+func (c *pageCamera) detail() frame.Detail {
+	status := c.now("")
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return frame.Detail{Status: status, Controls: slices.Clone(c.controls), Sizes: c.sizes}
+}
+
+// change takes controls only.
+func (c *pageCamera) change(_ context.Context, request []byte) (bus.Reply, error) {
+	var change frame.Change
+	if err := json.Unmarshal(request, &change); err != nil {
+		return bus.Reply{}, &bus.ControlError{Code: 400, Text: err.Error()}
+	}
+	c.mu.Lock()
+	for i := range c.controls {
+		if value, ok := change.Controls[c.controls[i].Name]; ok {
+			if c.coarse > 0 {
+				value -= value % c.coarse
+			}
+			c.controls[i].Value = value
+		}
+	}
+	c.mu.Unlock()
+	return bus.JSONReply(c.detail())
+}
+
+// control is a control's value.
+func (c *pageCamera) control(name string) int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, control := range c.controls {
+		if control.Name == name {
+			return control.Value
+		}
+	}
+	c.r.t.Errorf("no control %s", name)
+	return 0
 }
 
 // set changes the camera and tells it to the bus.

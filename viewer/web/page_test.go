@@ -41,6 +41,8 @@ func TestPage(t *testing.T) {
 		"how things are written":     testPageWriting,
 		"looks with nine cameras":    testPageNine,
 		"an empty bus says what now": testPageEmpty,
+		"settings and previews":      testPageSettings,
+		"controls of a device":       testPageControls,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newPageRig(t, browser)) })
 	}

@@ -79,7 +79,7 @@ export class Field {
     number.addEventListener("change", () => this.#typed(number.value));
     const unit = spec.unit ? h("span", { class: "field-unit" }, spec.unit) : "";
     this.#inputs = [number];
-    if (!(spec.step > 0 && (spec.max - spec.min) / spec.step <= slidersHave)) return h("div", { class: "field-number" }, number, unit);
+    if (!(spec.step > 0 && (spec.max - spec.min) / spec.step <= slidersHave)) return h("div", { class: "field-entry" }, number, unit);
     const slider = h("input", { type: "range", min: spec.min, max: spec.max, step: spec.step, "aria-label": spec.label, ...about });
     slider.addEventListener("input", () => {
       this.#touch();
@@ -88,7 +88,7 @@ export class Field {
       this.#timer = setTimeout(() => this.#typed(slider.value), settle);
     });
     this.#inputs.push(slider);
-    return h("div", { class: "field-number" }, slider, number, unit);
+    return h("div", { class: "field-entry" }, slider, number, unit);
   }
 
   #touch() {
@@ -138,7 +138,9 @@ export class Field {
       if (input.disabled !== locked) input.disabled = locked;
     }
     const hasStandard = standard !== undefined && spec.kind !== "button";
-    setText(this.#note, locked ? blocked : hasStandard && value === standard ? "the default" : "");
+    const notes = spec.kind === "number" && spec.max !== undefined ? [`${spec.min} to ${spec.max}`] : [];
+    if (hasStandard && value === standard) notes.push("the default");
+    setText(this.#note, locked ? blocked : notes.join(", "));
     setHidden(this.#standard, locked || !hasStandard || value === standard);
     setText(this.#standard, `Default ${spec.options?.find(([v]) => v === standard)?.[1] ?? (spec.kind === "switch" ? (standard ? "on" : "off") : standard)}`);
     if (this.#dirty || this.#busy) return;
