@@ -293,7 +293,7 @@ func TestProbePort(t *testing.T) {
 		listen string
 		want   portUse
 	}{
-		"free":           {unusedAddress(t), portUse{free: true}},
+		"free":           {freeAddress(t), portUse{free: true}},
 		"any":            {"127.0.0.1:0", portUse{free: true}},
 		"NATS":           {strings.TrimPrefix(url, "nats://"), portUse{nats: true}},
 		"a page":         {strings.TrimPrefix(page.URL, "http://"), portUse{page: true}},

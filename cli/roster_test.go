@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"sync"
 	"testing"
 	"time"
@@ -214,15 +213,4 @@ func respondAll(answers []string) nats.MsgHandler {
 			_ = m.Respond([]byte(answer))
 		}
 	}
-}
-
-// unusedAddress is one that nobody listens on now.
-func unusedAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
 }

@@ -198,7 +198,7 @@ func TestTopWithoutColourOnATerminal(t *testing.T) {
 
 // The server goes and comes back: top says so, across neither the table nor the shell.
 func TestTopWithoutItsServer(t *testing.T) {
-	address := unusedAddress(t)
+	address := freeAddress(t)
 	server, err := broker.Start(t.Context(), broker.Config{Listen: address}, nil)
 	if err != nil {
 		t.Fatal(err)
