@@ -15,7 +15,7 @@ import (
 func TestNumbersAreBounded(t *testing.T) {
 	conn := &Conn{metrics: newMetrics()}
 	for i := range mostMeasured + 10 {
-		count := conn.metrics.camera(frame.CameraID(fmt.Sprintf("c%d", i)), new(clock))
+		count := conn.metrics.camera(frame.CameraID(fmt.Sprintf("c%d", i)), frame.KindFrame, new(clock))
 		count.reject(frame.ReasonHeader)
 		count.frame(&frame.Frame{Published: time.Now()}, 3, false, time.Now())
 	}
@@ -34,4 +34,19 @@ func TestNumbersAreBounded(t *testing.T) {
 		}
 	}
 	t.Error("nothing is counted")
+}
+
+// BenchmarkNumbers is what a frame costs to be counted and timed.
+func BenchmarkNumbers(b *testing.B) {
+	now := time.Now()
+	its := new(clock)
+	for range exchangesKept {
+		its.observe(now, now, now, now.Add(time.Millisecond))
+	}
+	count := newMetrics().camera("front", frame.KindFrame, its)
+	f := frame.Frame{Published: now.Add(-20 * time.Millisecond), Data: make([]byte, 100_000)}
+	b.ReportAllocs()
+	for b.Loop() {
+		count.frame(&f, 0, false, now)
+	}
 }

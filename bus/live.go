@@ -136,7 +136,11 @@ func (l *Live) reject(err error) {
 // not exist makes no numbers.
 func (l *Live) counts() *cameraMetrics {
 	if l.count == nil {
-		l.count = l.metrics.camera(l.id, l.clock)
+		kind := frame.KindFrame
+		if l.preview {
+			kind = frame.KindPreview
+		}
+		l.count = l.metrics.camera(l.id, kind, l.clock)
 	}
 	return l.count
 }

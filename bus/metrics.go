@@ -17,7 +17,7 @@ func LatencyBuckets() []float64 {
 	return []float64{0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10}
 }
 
-// mostMeasured bounds the cameras that are counted, and with them what strangers on the bus can make
+// mostMeasured bounds what is counted, and with them what strangers on the bus can make
 // a monitoring system keep.
 const mostMeasured = 1024
 
@@ -30,7 +30,13 @@ type metrics struct {
 
 	mu      sync.Mutex
 	up      map[string]*atomic.Bool // by the purpose of the connection
-	cameras map[frame.CameraID]*cameraMetrics
+	cameras map[measured]*cameraMetrics
+}
+
+// measured is what has numbers of its own: a camera's frames, or its previews.
+type measured struct {
+	camera frame.CameraID
+	kind   frame.Kind // KindFrame or KindPreview
 }
 
 func newMetrics() *metrics {
@@ -46,15 +52,15 @@ func newMetrics() *metrics {
 		offset:      desc("clock_offset_seconds", "The clock of the camera's publisher minus this machine's, seconds.", "camera"),
 		uncertainty: desc("clock_uncertainty_seconds", "The clock offset is within plus or minus this, seconds.", "camera"),
 		reconnects:  counter("reconnects_total", "Connections to the NATS server made again after a loss.", "connection"),
-		received:    counter("frames_received_total", "Frames that arrived.", "camera"),
-		bytes:       counter("received_bytes_total", "Bytes of the pictures that arrived, headers not counted.", "camera"),
+		received:    counter("frames_received_total", "Frames that arrived.", "camera", "kind"),
+		bytes:       counter("received_bytes_total", "Bytes of the pictures that arrived, headers not counted.", "camera", "kind"),
 		missed:      counter("frames_missed_total", "Frames that were sent and did not arrive, by their numbers.", "camera"),
-		rejected:    counter("messages_rejected_total", "Messages on a camera's subject that were no frames.", "camera", "reason"),
+		rejected:    counter("messages_rejected_total", "Messages on a camera's subject that were no frames.", "camera", "kind", "reason"),
 		way: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "lensbus_bus_publish_to_receive_seconds", Buckets: LatencyBuckets(),
 			Help: "From the publisher's handing a frame to NATS to its arrival, clock offset taken out, seconds. Only frames whose publisher's clock is known.",
-		}, []string{"camera"}),
-		up: make(map[string]*atomic.Bool), cameras: make(map[frame.CameraID]*cameraMetrics),
+		}, []string{"camera", "kind"}),
+		up: make(map[string]*atomic.Bool), cameras: make(map[measured]*cameraMetrics),
 	}
 }
 
@@ -97,29 +103,30 @@ func (m *metrics) isUp(purpose string) bool {
 	return up != nil && up.Load()
 }
 
-// camera returns what counts for one camera; nil, whose methods do nothing, where there are too many.
-func (m *metrics) camera(id frame.CameraID, its *clock) *cameraMetrics {
+// camera returns what counts for one camera's frames or previews; nil, whose methods do nothing, where
+// there are too many.
+func (m *metrics) camera(id frame.CameraID, kind frame.Kind, its *clock) *cameraMetrics {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	c, ok := m.cameras[id]
+	c, ok := m.cameras[measured{id, kind}]
 	if !ok && len(m.cameras) < mostMeasured {
-		label := string(id)
+		labels := []string{string(id), string(kind)}
 		c = &cameraMetrics{
-			clock: its, received: m.received.WithLabelValues(label), bytes: m.bytes.WithLabelValues(label),
-			missed: m.missed.WithLabelValues(label), way: m.way.WithLabelValues(label),
-			rejected: m.rejected.MustCurryWith(prometheus.Labels{"camera": label}),
+			clock: its, received: m.received.WithLabelValues(labels...), bytes: m.bytes.WithLabelValues(labels...),
+			missed: m.missed.WithLabelValues(string(id)), way: m.way.WithLabelValues(labels...),
+			rejected: m.rejected.MustCurryWith(prometheus.Labels{"camera": string(id), "kind": string(kind)}),
 		}
 		for _, reason := range []frame.Reason{
 			frame.ReasonSubject, frame.ReasonHeader, frame.ReasonCodec, frame.ReasonTooLarge, frame.ReasonPicture, frame.ReasonDimensions,
 		} {
 			c.rejected.WithLabelValues(string(reason)) // 0 is shown too, or the first one would be no increase
 		}
-		m.cameras[id] = c
+		m.cameras[measured{id, kind}] = c
 	}
 	return c
 }
 
-// cameraMetrics count for one camera, however many receive it.
+// cameraMetrics count one camera's frames, or its previews, however many receive them.
 type cameraMetrics struct {
 	clock                   *clock
 	received, bytes, missed prometheus.Counter
@@ -189,8 +196,12 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	for purpose, up := range m.up {
 		gauge(m.connected, number(up.Load() && !closed), purpose)
 	}
-	for id, camera := range m.cameras {
-		if offset, known := camera.clock.estimate(now); known {
+	clocks := make(map[frame.CameraID]*clock)
+	for what, c := range m.cameras {
+		clocks[what.camera] = c.clock // one of frames and previews
+	}
+	for id, its := range clocks {
+		if offset, known := its.estimate(now); known {
 			gauge(m.offset, offset.Offset.Seconds(), string(id))
 			gauge(m.uncertainty, offset.Uncertainty.Seconds(), string(id))
 		}

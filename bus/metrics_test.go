@@ -70,7 +70,7 @@ func TestWayIsTimedAcrossClocks(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer live.Close()
-			const count, sum = "lensbus_bus_publish_to_receive_seconds_count{front}", "lensbus_bus_publish_to_receive_seconds_sum{front}"
+			const count, sum = "lensbus_bus_publish_to_receive_seconds_count{front,frame}", "lensbus_bus_publish_to_receive_seconds_sum{front,frame}"
 			var got map[string]float64
 			began := time.Now()
 			eventually(t, func() bool {
@@ -125,23 +125,23 @@ func TestNumbersOfWhatArrives(t *testing.T) {
 	eventually(t, func() bool { return live.Stats().Rejected[frame.ReasonHeader] == 1 })
 	got, stats := numbers(t, conn.Metrics()), live.Stats()
 	for name, want := range map[string]float64{
-		"lensbus_bus_frames_received_total{front}":             float64(stats.Received),
-		"lensbus_bus_received_bytes_total{front}":              float64(stats.Bytes),
-		"lensbus_bus_frames_missed_total{front}":               float64(stats.Missed),
-		"lensbus_bus_messages_rejected_total{front,header}":    1,
-		"lensbus_bus_messages_rejected_total{front,too_large}": 0,
-		"lensbus_bus_fetching":                                 0,
-		"lensbus_bus_connected{control}":                       1,
-		"lensbus_bus_connected{frames}":                        1,
-		"lensbus_bus_connected{live}":                          1,
-		"lensbus_bus_reconnects_total{control}":                0,
+		"lensbus_bus_frames_received_total{front,frame}":             float64(stats.Received),
+		"lensbus_bus_received_bytes_total{front,frame}":              float64(stats.Bytes),
+		"lensbus_bus_frames_missed_total{front}":                     float64(stats.Missed),
+		"lensbus_bus_messages_rejected_total{front,frame,header}":    1,
+		"lensbus_bus_messages_rejected_total{front,frame,too_large}": 0,
+		"lensbus_bus_fetching":                                       0,
+		"lensbus_bus_connected{control}":                             1,
+		"lensbus_bus_connected{frames}":                              1,
+		"lensbus_bus_connected{live}":                                1,
+		"lensbus_bus_reconnects_total{control}":                      0,
 	} {
 		if value, there := got[name]; !there || value != want {
 			t.Errorf("%s is %v (there: %v), want %v", name, value, there, want)
 		}
 	}
 	for name := range got {
-		if name == "lensbus_bus_frames_received_total{nobody}" {
+		if name == "lensbus_bus_frames_received_total{nobody,frame}" {
 			t.Error("a camera that nobody has heard of has numbers")
 		}
 	}
@@ -156,7 +156,7 @@ func TestNumbersOfWhatArrives(t *testing.T) {
 			t.Fatal(err)
 		}
 		sum := live.Stats().Received + again.Stats().Received
-		return again.Stats().Received > 0 && numbers(t, conn.Metrics())["lensbus_bus_frames_received_total{front}"] == float64(sum)
+		return again.Stats().Received > 0 && numbers(t, conn.Metrics())["lensbus_bus_frames_received_total{front,frame}"] == float64(sum)
 	})
 }
 

@@ -24,7 +24,7 @@ func TestExampleFilesLoad(t *testing.T) {
 			continue
 		}
 		for section, err := range map[string]error{
-			"broker": f.Broker.Validate(), "web": f.Web.Validate(), "view": f.View.Validate(),
+			"broker": f.Broker.Validate(), "web": f.Web.Validate(), "view": f.View.Validate(), "metrics": f.Metrics.Validate(),
 			"cameras": publisher.Config{Cameras: f.Cameras}.Validate(),
 		} {
 			if err != nil {

@@ -107,8 +107,8 @@ func running(t *testing.T) (text string) {
 		return string(body)
 	}
 	get("/cameras/NOT-AN-ID/snapshot.jpg") // refused, and counted
-	last := regexp.MustCompile(`lensbus_bus_publish_to_receive_seconds_count\{camera="front"\} [1-9]`)
-	shown := regexp.MustCompile(`lensbus_web_receive_to_shown_seconds_count\{camera="front"\} [1-9]`)
+	last := regexp.MustCompile(`lensbus_bus_publish_to_receive_seconds_count\{camera="front",kind="frame"\} [1-9]`)
+	shown := regexp.MustCompile(`lensbus_web_receive_to_shown_seconds_count\{camera="front",kind="live"\} [1-9]`)
 	for !last.MatchString(text) || !shown.MatchString(text) {
 		if _, _, err := ws.Read(ctx); err != nil {
 			t.Fatalf("%v\n%s", err, text)

@@ -36,7 +36,7 @@ func newMetrics() *metrics {
 	m.shown = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "lensbus_web_receive_to_shown_seconds", Buckets: bus.LatencyBuckets(),
 		Help: "From a frame's arrival here to a viewer's acknowledgement of it, seconds. WebSockets only: other viewers acknowledge nothing.",
-	}, []string{"camera"})
+	}, labels)
 	m.registry.MustRegister(m.viewers, m.frames, m.skipped, m.bytes, m.refused, m.shown)
 	return m
 }
@@ -83,7 +83,7 @@ func (m *metrics) viewer(id frame.CameraID, kind string) *viewerCount {
 // socket is viewer for a WebSocket.
 func (m *metrics) socket(id frame.CameraID, kind string) *viewerCount {
 	c := m.viewer(id, kind)
-	c.shown, c.came = m.shown.WithLabelValues(string(id)), time.Now()
+	c.shown, c.came = m.shown.WithLabelValues(string(id), kind), time.Now()
 	return c
 }
 
