@@ -95,11 +95,15 @@ type wsMessage struct {
 	Bytes      int     `json:"bytes"`
 	Missed     uint64  `json:"missed"`
 	Skipped    uint64  `json:"skipped"`
-	Live       bool    `json:"live"`
-	State      string  `json:"state"`
-	Reason     string  `json:"reason"`
-	T          float64 `json:"t"`
-	ServerMS   float64 `json:"server_ms"`
+	AgeMS      float64 `json:"age_ms"`
+
+	UncertaintyMS float64 `json:"uncertainty_ms"`
+
+	Live     bool    `json:"live"`
+	State    string  `json:"state"`
+	Reason   string  `json:"reason"`
+	T        float64 `json:"t"`
+	ServerMS float64 `json:"server_ms"`
 
 	data []byte
 	at   time.Time
@@ -126,7 +130,7 @@ type socketClient struct {
 func dialSocket(ctx context.Context, t testing.TB, addr, path string, d dial, ack bool) (*socketClient, error) {
 	url := "ws://" + addr + path
 	if ack {
-		url += "?ack=1"
+		url += "?ack=1" // path has no query then
 	}
 	ws, resp, err := websocket.Dial(ctx, url, &websocket.DialOptions{HTTPClient: httpClient(t, d)})
 	if err != nil {

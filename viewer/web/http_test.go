@@ -311,10 +311,17 @@ func TestAuthoriseIsAsked(t *testing.T) {
 		t.Fatal(err)
 	}
 	listen(t, closed.routes(files), func(addr string) {
-		for _, path := range []string{"stream.mjpeg", "preview.mjpeg", "snapshot.jpg", "live"} {
-			if resp, body := get(t, "http://"+addr+"/cameras/front/"+path, nil); resp.StatusCode != 403 {
+		for _, path := range []string{"/stream.mjpeg", "/preview.mjpeg", "/snapshot.jpg", "/live", ""} {
+			url := "http://" + addr + "/cameras/front" + path
+			if path == "" {
+				url = "http://" + addr + "/api/cameras/front"
+			}
+			if resp, body := get(t, url, nil); resp.StatusCode != 403 {
 				t.Errorf("%s: %s %.80s", path, resp.Status, body)
 			}
+		}
+		if resp, body := (&bed{addr: addr}).post(t, "/api/cameras/front/settings", `{"quality":50}`, nil); resp.StatusCode != 403 {
+			t.Errorf("settings: %s %.80s", resp.Status, body)
 		}
 		if resp, _ := get(t, "http://"+addr+"/cameras/back/snapshot.jpg", nil); resp.StatusCode != 200 {
 			t.Errorf("the other camera: %s", resp.Status)
