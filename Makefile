@@ -13,7 +13,8 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 BUILD   := -buildvcs=false -trimpath -ldflags "-X main.version=$(VERSION)"
 
 GOTESTFLAGS ?=
-TEST     := -buildvcs=false -timeout 20m $(GOTESTFLAGS)
+# One package at a time: several tests watch the age of pictures, which a busy machine makes old.
+TEST     := -buildvcs=false -p 1 -timeout 20m $(GOTESTFLAGS)
 FUZZTIME ?= 20s
 BENCH    ?= .
 BENCHTIME ?= 1s

@@ -340,6 +340,9 @@ func TestHostileMessagesAreCounted(t *testing.T) {
 	server := startBroker(t, broker.Config{})
 	conn := connect(t, bus.Options{Server: server.URL()})
 	camera := newCamera(t, conn, "front", 5_000)
+	if _, err := conn.EnsureStream(context20(t), "front"); err != nil {
+		t.Fatal(err)
+	}
 	live, err := conn.Live("front")
 	if err != nil {
 		t.Fatal(err)

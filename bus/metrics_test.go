@@ -98,6 +98,11 @@ func TestNumbersOfWhatArrives(t *testing.T) {
 	server := startBroker(t, broker.Config{})
 	conn := connect(t, bus.Options{Server: server.URL()})
 	camera := newCamera(t, conn, "front", 5_000)
+	for _, id := range []frame.CameraID{"front", "nobody"} {
+		if _, err := conn.EnsureStream(context20(t), id); err != nil {
+			t.Fatal(err)
+		}
+	}
 	live, err := conn.Live("front")
 	if err != nil {
 		t.Fatal(err)

@@ -75,6 +75,9 @@ func (c *Conn) Newest(ctx context.Context, id frame.CameraID) (frame.Frame, erro
 	return newest(ctx, c.control, id)
 }
 
+// errEmpty is an ErrNoPicture of a stream that is there.
+var errEmpty = fmt.Errorf("%w so far", ErrNoPicture)
+
 // newest asks for the last message of the camera's subject: a direct get, answered by any replica
 // from memory, without a consumer. The right to this one subject gives no other camera away.
 func newest(ctx context.Context, nc *nats.Conn, id frame.CameraID) (frame.Frame, error) {
@@ -88,7 +91,7 @@ func newest(ctx context.Context, nc *nats.Conn, id frame.CameraID) (frame.Frame,
 	}
 	if status := msg.Header.Get("Status"); status != "" {
 		if strings.HasPrefix(status, "404") {
-			return frame.Frame{}, fmt.Errorf("newest frame of camera %s: %w", id, ErrNoPicture)
+			return frame.Frame{}, fmt.Errorf("newest frame of camera %s: %w", id, errEmpty)
 		}
 		return frame.Frame{}, fmt.Errorf("newest frame of camera %s: server answers %s %s", id, status, msg.Header.Get("Description"))
 	}

@@ -131,6 +131,11 @@ func TestOneLateCameraDisturbsNoOther(t *testing.T) {
 	server := startBroker(t, broker.Config{})
 	conn := connect(t, bus.Options{Server: server.URL()})
 	good, late := newCamera(t, conn, "good", 5_000), newCamera(t, conn, "late", 5_000)
+	for _, id := range []frame.CameraID{"good", "late"} {
+		if _, err := conn.EnsureStream(context20(t), id); err != nil {
+			t.Fatal(err)
+		}
+	}
 	viewer := connect(t, bus.Options{Server: server.URL()})
 	goodLive, err := viewer.Live("good")
 	if err != nil {

@@ -1,0 +1,71 @@
+package bus
+
+import (
+	"context"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// plain receives through subscriptions and returns true when the link has fallen behind, false
+// when ctx is done.
+func (k *link) plain(ctx context.Context, nc *nats.Conn) bool {
+	inner, cancel := context.WithCancel(ctx)
+	defer cancel()
+	behind := make(chan struct{}, 1)
+	go func() {
+		select {
+		case <-behind:
+			cancel()
+		case <-inner.Done():
+		}
+	}()
+	k.each(inner, func(ctx context.Context, leg *leg) {
+		leg.late = lateness{}
+		sub, err := nc.Subscribe(leg.live.subject(), func(m *nats.Msg) {
+			f, isNew := leg.live.receive(m.Subject, m.Header, m.Data)
+			if now := time.Now(); isNew && k.piles(leg, now, leg.late.observe(now, now.Sub(leg.left(&f)))) {
+				select {
+				case behind <- struct{}{}:
+				default:
+				}
+			}
+		})
+		if err != nil {
+			k.log.Error("subscribe", "camera", leg.live.id, "error", err)
+			return
+		}
+		defer func() { _ = sub.Unsubscribe() }()
+		// The callback only moves a frame into a slot, so little can wait here; what the client
+		// would otherwise keep are 64 MB of the oldest.
+		_ = sub.SetPendingLimits(256, 64<<20)
+		if _, has := leg.live.Newest(); !has && !leg.live.preview && !leg.isRefused() { // a viewer that has just come sees a picture at once
+			if f, err := newest(ctx, nc, leg.live.id); err == nil {
+				leg.live.accept(f)
+			}
+		}
+		<-ctx.Done()
+	})
+	return ctx.Err() == nil
+}
+
+// piles notes whether the leg's newest frame was late, and says whether frames pile up on this link.
+// All legs share one connection, in which nothing overtakes: where the frames of one are late and
+// those of another are not, what is slow is the way to the broker, or a clock is wrong.
+func (k *link) piles(leg *leg, now time.Time, late bool) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	leg.piling, leg.newest = late, now
+	if !late {
+		return false
+	}
+	for _, other := range k.legs {
+		if !other.piling && now.Sub(other.newest) < pilingWindow {
+			return false
+		}
+	}
+	return true
+}
+
+// pilingWindow is how long a frame in time says that the link is not to blame.
+const pilingWindow = time.Second
