@@ -58,7 +58,7 @@ func cameraColumns() []column {
 		}, order: descending(func(c camera) float64 { return c.Uptime })},
 		{title: "HOST", spare: 9, text: func(c camera) string { return plain(c.Host) },
 			order: func(a, b camera) int { return cmp.Compare(a.Host, b.Host) }},
-		{title: "KIND", spare: 10, text: func(c camera) string { return plain(c.Kind) },
+		{title: "KIND", spare: 12, text: func(c camera) string { return plain(c.Kind) },
 			order: func(a, b camera) int { return cmp.Compare(a.Kind, b.Kind) }},
 	}
 }
@@ -66,13 +66,15 @@ func cameraColumns() []column {
 // wideColumns are for who has room for them.
 func wideColumns() []column {
 	return []column{
-		{title: "DROPPED FOR", spare: 11, text: func(c camera) string { return reasonsText(c.Dropped) }},
+		{title: "DROPPED FOR", spare: 11, optional: true, text: func(c camera) string { return reasonsText(c.Dropped) }},
 		{title: "SOURCE", spare: 13, text: func(c camera) string { return plain(c.Source) }},
 	}
 }
 
 // reasonColumn says why a camera is not live.
-func reasonColumn() column { return column{title: "REASON", spare: 12, text: reasonText} }
+func reasonColumn() column {
+	return column{title: "REASON", spare: 8, least: 16, optional: true, text: reasonText}
+}
 
 // urgency is what needs looking at first.
 func urgency(c camera) int {

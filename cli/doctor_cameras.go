@@ -30,8 +30,11 @@ func checkCameras(ctx context.Context, p *patient) []finding {
 	good := 0
 	for _, c := range cameras {
 		text := fmt.Sprintf("%s on %s is %s", c.ID, plain(c.Host), stateText(c))
-		if reason := reasonText(c); reason != "" {
-			text += ": " + reason
+		switch {
+		case c.Silent:
+			text += ": " + reasonText(c)
+		case c.Reason != "": // as long as it is
+			text += ": " + c.Reason
 		}
 		switch {
 		case c.Silent:
@@ -42,7 +45,7 @@ func checkCameras(ctx context.Context, p *patient) []finding {
 			good++
 		}
 		for _, warning := range c.Warnings {
-			found = append(found, finding{Status: warn, Text: fmt.Sprintf("%s: %s", c.ID, plain(warning))})
+			found = append(found, finding{Status: warn, Text: fmt.Sprintf("%s: %s", c.ID, warning)})
 		}
 	}
 	if good > 0 {
@@ -94,11 +97,18 @@ func clocks(cameras []camera) []finding {
 			Do: "set the wrong one by NTP (timedatectl set-ntp true); lensbus corrects ages, other programs and recordings do not"})
 	}
 	if len(hosts) > 0 && len(found) == 0 {
-		found = append(found, finding{Status: ok, Text: fmt.Sprintf("clocks agree to %.1f ms, on %d machines", worst*1000, len(hosts))})
+		found = append(found, finding{Status: ok, Text: fmt.Sprintf("clocks agree to %.1f ms, on %s", worst*1000, machines(len(hosts)))})
 	}
 	if len(unknown) > 0 {
 		found = append(found, finding{Status: warn, Text: "do not answer, so that nobody can ask or steer them or compare their clocks: " + plain(strings.Join(unknown, ", ")),
 			Do: "give this user the right to cam.*.control.*; programs of others may have no control at all"})
 	}
 	return found
+}
+
+func machines(n int) string {
+	if n == 1 {
+		return "1 machine"
+	}
+	return fmt.Sprintf("%d machines", n)
 }

@@ -177,7 +177,7 @@ func TestDoctorLooksAtCameras(t *testing.T) {
 	want := []string{
 		"ok 1 of 3 cameras are well",
 		"warn front: asked for 30 fps, the camera gives 15",
-		"fail door on barn is lost: no such ?[2Jdevice",
+		"fail door on barn is lost: no such \x1b[2Jdevice",
 		"fail gate on gatehouse is silent: not heard for 9s",
 		"warn in the file, but not on the bus: yard",
 		"warn the clock of barn is 3m20s behind this machine's",
@@ -188,7 +188,7 @@ func TestDoctorLooksAtCameras(t *testing.T) {
 	}
 	p.onBus = p.onBus[:1]
 	p.file.Cameras = nil
-	if found := run(t, p, "cameras"); found[len(found)-1].Text != "clocks agree to 0.4 ms, on 1 machines" {
+	if found := run(t, p, "cameras"); found[len(found)-1].Text != "clocks agree to 0.4 ms, on 1 machine" {
 		t.Errorf("%+v", found)
 	}
 }

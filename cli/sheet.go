@@ -15,6 +15,10 @@ type column struct {
 	order func(a, b camera) int
 	// spare says how soon a terminal that is too narrow goes without it; 0 is never.
 	spare int
+	// least is the width down to which its texts may be cut, for the last column; 0: not at all.
+	least int
+	// optional goes without a column in which nothing is said.
+	optional bool
 }
 
 // sheet is a table of cameras laid out for a width.
@@ -25,17 +29,25 @@ type sheet struct {
 }
 
 // lay fits the columns to width, 0 being as wide as they are: first with less space between, then
-// without the columns that can be spared.
+// without the columns that can be spared. What the last one has to say may be cut short.
 func lay(columns []column, cameras []camera, width int) sheet {
-	s := sheet{columns: slices.Clone(columns), gap: "  "}
+	s := sheet{gap: "  "}
 	for _, c := range columns {
-		wide := displayWidth(c.title)
+		wide := 0
 		for _, camera := range cameras {
 			wide = max(wide, displayWidth(c.text(camera)))
 		}
-		s.widths = append(s.widths, wide)
+		if wide == 0 && c.optional {
+			continue
+		}
+		s.columns, s.widths = append(s.columns, c), append(s.widths, max(wide, displayWidth(c.title)))
 	}
 	for width > 0 && s.width() > width {
+		last := len(s.columns) - 1
+		if rest := s.widths[last] - (s.width() - width); s.columns[last].least > 0 && rest >= s.columns[last].least {
+			s.widths[last] = rest
+			break
+		}
 		if s.gap == "  " {
 			s.gap = " "
 			continue
@@ -55,6 +67,7 @@ func lay(columns []column, cameras []camera, width int) sheet {
 	return s
 }
 
+// width is that of the longest line.
 func (s sheet) width() int {
 	total := len(s.gap) * (len(s.widths) - 1)
 	for _, w := range s.widths {
@@ -80,7 +93,7 @@ func (s sheet) join(text func(column) string, paint func(title, cell string) str
 		if i > 0 {
 			b.WriteString(s.gap)
 		}
-		cell := text(c)
+		cell := cut(text(c), s.widths[i])
 		space := strings.Repeat(" ", max(0, s.widths[i]-displayWidth(cell)))
 		switch {
 		case c.right:

@@ -39,6 +39,13 @@ func TestSheetFitsItsWidth(t *testing.T) {
 			t.Fatalf("width %d: %s", width, lines[1])
 		}
 	}
+	// Why a camera is not live is said as far as there is room, and goes where there is nothing to say.
+	if line := lay(all, cameras, 130).line(cameras[1], nil); !strings.HasSuffix(line, "…") || !strings.Contains(line, "no such device") {
+		t.Errorf("width 130: %s", line)
+	}
+	if head := lay(all, cameras[:1], 0).head(nil); strings.Contains(head, "REASON") {
+		t.Errorf("a column with nothing in it: %s", head)
+	}
 	// Columns stand below each other, whatever the texts are made of.
 	head, long := full.head(nil), full.line(cameras[1], nil)
 	at := strings.Index(head, "KIND")

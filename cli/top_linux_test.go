@@ -170,8 +170,8 @@ func TestTopOnATerminal(t *testing.T) {
 			p.press(t, "\x1b[B\x1b[As")
 			p.shows(t, `sort: state`)
 			p.forget()
-			p.resize(t, 160, 10)
-			p.shows(t, `DROPPED FOR`)
+			p.resize(t, 40, 10)
+			p.shows(t, `ID +STATE +FPS +DROPPED +AGE\r+\n`)
 			end(t, p, cmd)
 			endsWell(t, done)
 			if after := p.mode(t); after != before {
