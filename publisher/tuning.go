@@ -149,6 +149,9 @@ func (t *tuning) apply(ctx context.Context, to frame.Settings) error {
 	if err == nil {
 		return nil
 	}
+	if ctx.Err() != nil { // the camera ends: there is nothing left to set back
+		return err
+	}
 	if _, undo := t.restart(context.WithoutCancel(ctx), before); undo != nil {
 		return fmt.Errorf("%w; and with the settings before: %w", err, undo)
 	}
@@ -175,6 +178,8 @@ func (t *tuning) restart(ctx context.Context, to frame.Settings) (source.Info, e
 		}
 		select {
 		case <-outcome:
+		case <-ctx.Done():
+			return source.Info{}, fmt.Errorf("the camera ends: %w", ctx.Err())
 		case <-waiting.Done():
 			return source.Info{}, errors.New("the camera is not open now: the settings hold from its next opening on")
 		}
