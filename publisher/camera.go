@@ -199,7 +199,9 @@ func (c *camera) captureOnce(ctx context.Context, pictures *source.Slot[source.P
 	defer quiet.Stop()
 	still := sameness{since: time.Now()}
 	thin := thinner{}
-	thin.setRate(fps)
+	if info.FPS == 0 || info.FPS > fps*1.05 { // one that keeps the rate itself only has jitter to lose
+		thin.setRate(fps)
+	}
 	for {
 		picture, err := src.Next(ctx)
 		if err != nil {
