@@ -31,6 +31,13 @@ func (t terminal) size() (width, height int) {
 	return int(size.Col), int(size.Row)
 }
 
+func (t terminal) write(text string) error {
+	if _, err := t.file.WriteString(text); err != nil {
+		return fmt.Errorf("terminal: %w", err)
+	}
+	return nil
+}
+
 // takeKeys makes the terminal give every key at once and unseen, until restore is called. Ctrl+C
 // still ends the program, but nothing stops or kills it and leaves the terminal as it is then.
 func (t terminal) takeKeys() (restore func() error, err error) {

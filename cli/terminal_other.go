@@ -7,6 +7,8 @@ import (
 	"os"
 )
 
+var errNoTerminal = errors.New("terminal: not known on this system")
+
 // terminal is one that the program writes to or reads keys from. This system's are not known here.
 type terminal struct{}
 
@@ -14,8 +16,8 @@ func terminalOf(any) (terminal, bool) { return terminal{}, false }
 
 func (terminal) size() (width, height int) { return 80, 24 }
 
-func (terminal) takeKeys() (restore func() error, err error) {
-	return nil, errors.New("terminal: not known on this system")
-}
+func (terminal) write(string) error { return errNoTerminal }
+
+func (terminal) takeKeys() (restore func() error, err error) { return nil, errNoTerminal }
 
 func (terminal) read(*os.File, func([]byte)) {}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/url"
 	"os"
@@ -63,13 +62,10 @@ func runTop(ctx context.Context, conn *bus.Conn, in, out terminal, last *lastLin
 	}
 	defer func() { err = errors.Join(err, restore()) }()
 	// The other screen, without cursor and without wrapping of long lines, and back.
-	if _, err := io.WriteString(out.file, "\x1b[?1049h\x1b[?25l\x1b[?7l"); err != nil {
-		return fmt.Errorf("terminal: %w", err)
+	if err := out.write("\x1b[?1049h\x1b[?25l\x1b[?7l"); err != nil {
+		return err
 	}
-	defer func() {
-		_, backErr := io.WriteString(out.file, "\x1b[?7h\x1b[?25h\x1b[?1049l")
-		err = errors.Join(err, backErr)
-	}()
+	defer func() { err = errors.Join(err, out.write("\x1b[?7h\x1b[?25h\x1b[?1049l")) }()
 
 	typed, stopTyping, err := readKeys(in)
 	if err != nil {
@@ -93,8 +89,8 @@ func runTop(ctx context.Context, conn *bus.Conn, in, out terminal, last *lastLin
 		view.connected = conn.NATS().IsConnected()
 		view.note = last.text()
 		view.update(r.cameras(time.Now()), time.Now())
-		if _, err := io.WriteString(out.file, view.render()); err != nil {
-			return fmt.Errorf("terminal: %w", err)
+		if err := out.write(view.render()); err != nil {
+			return err
 		}
 		select {
 		case key, more := <-typed:
