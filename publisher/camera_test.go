@@ -277,25 +277,31 @@ func TestFrozenCameraSaysSo(t *testing.T) {
 	b.status("frozen", func(s frame.Status) bool {
 		return s.State == frame.StateFrozen && strings.Contains(s.Reason, "no new picture")
 	})
-	b.next(jpegOf(t, 64, 64, 80), size(64, 64))
+	one, other, same := jpegOf(t, 64, 64, 80), jpegOf(t, 64, 64, 70), jpegOf(t, 64, 64, 60)
+	stop := b.feed(one, other)
 	b.status("live", func(s frame.Status) bool { return s.State == frame.StateLive })
-	same := jpegOf(t, 64, 64, 80)
-	stop := make(chan struct{})
+	stop()
+	stop = b.feed(same)
+	b.status("frozen", func(s frame.Status) bool {
+		return s.State == frame.StateFrozen && strings.Contains(s.Reason, "same picture")
+	})
+	stop()
+}
+
+// feed shows the camera the pictures again and again until the function that it returns is called.
+func (b *bench) feed(pictures ...[]byte) (stop func()) {
+	end := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		for {
+		for i := 0; ; i++ {
 			select {
-			case b.steps <- step{data: same}:
-			case <-stop:
+			case b.steps <- step{data: pictures[i%len(pictures)]}:
+			case <-end:
 				return
 			}
 		}
 	})
-	b.status("frozen", func(s frame.Status) bool {
-		return s.State == frame.StateFrozen && strings.Contains(s.Reason, "same picture")
-	})
-	close(stop)
-	wg.Wait()
+	return func() { close(end); wg.Wait() }
 }
 
 func TestEndedSourceEndsTheCamera(t *testing.T) {
