@@ -98,7 +98,9 @@ func (c *camera) set(ctx context.Context, request []byte) (bus.Reply, error) {
 	if err != nil {
 		return bus.Reply{}, err
 	}
-	if err := c.tuning.apply(ctx, to); err != nil {
+	if c.state.status().State == frame.StateIdle {
+		c.tuning.adopt(to)
+	} else if err := c.tuning.apply(ctx, to); err != nil {
 		undo()
 		return bus.Reply{}, refuse(409, "%v%s", c.spec.ScrubError(err), c.offers())
 	}
@@ -168,6 +170,9 @@ func (c *camera) offers() string {
 	return text
 }
 
+// staleAfter is when the newest picture of a camera that is not live is no longer shown as the present.
+const staleAfter = 2 * time.Second
+
 // snapshot answers with the newest frame, smaller where that is asked.
 func (c *camera) snapshot(_ context.Context, request []byte) (bus.Reply, error) {
 	var r frame.SnapshotRequest
@@ -180,6 +185,9 @@ func (c *camera) snapshot(_ context.Context, request []byte) (bus.Reply, error) 
 	f, ok := c.sender.newest.Newest()
 	if !ok {
 		return bus.Reply{}, refuse(503, "no picture so far: the camera is %s", c.state.status().State)
+	}
+	if age, state := time.Since(f.Captured), c.state.status().State; state != frame.StateLive && age > staleAfter {
+		return bus.Reply{}, refuse(503, "the camera is %s, and its newest picture %v old", state, age.Round(time.Second))
 	}
 	if r.Width > 0 && r.Width < f.Width {
 		small, err := shrinkTo(f, r.Width, c.cfg.Quality)

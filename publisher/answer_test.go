@@ -275,7 +275,11 @@ func TestOnDemand(t *testing.T) {
 	if s := r.get().Status; s.State != frame.StateIdle || s.Sent != 0 {
 		t.Fatalf("with nobody watching: %s, %d sent", s.State, s.Sent)
 	}
-	f := r.frames("any", func(frame.Frame) bool { return true })
+	var d frame.Detail
+	if err := r.control(frame.VerbSet, frame.Change{Width: ptr(160), Height: ptr(120)}, &d); err != nil || d.Settings.Width != 160 {
+		t.Errorf("set while it is closed: %+v, %v", d.Settings, err)
+	}
+	f := r.frames("160x120", size(160, 120))
 	if err := r.live.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -36,7 +36,7 @@ func (c *camera) preview(ctx context.Context) {
 		if err != nil {
 			return
 		}
-		if !thin.pass(f.Captured) {
+		if time.Since(f.Captured) > staleAfter || !thin.pass(f.Captured) {
 			continue
 		}
 		small, err := shrinkTo(f, frame.PreviewWidth, previewQuality)

@@ -158,6 +158,15 @@ func (t *tuning) apply(ctx context.Context, to frame.Settings) error {
 	return err
 }
 
+// adopt asks for other settings of a camera that is closed: they hold from its next opening on.
+func (t *tuning) adopt(to frame.Settings) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.asked != to {
+		t.asked, t.isSaved = to, false
+	}
+}
+
 // restart opens the source anew with the settings and waits for the outcome.
 func (t *tuning) restart(ctx context.Context, to frame.Settings) (source.Info, error) {
 	t.mu.Lock()
@@ -181,7 +190,7 @@ func (t *tuning) restart(ctx context.Context, to frame.Settings) (source.Info, e
 		case <-ctx.Done():
 			return source.Info{}, fmt.Errorf("the camera ends: %w", ctx.Err())
 		case <-waiting.Done():
-			return source.Info{}, errors.New("the camera is not open now: the settings hold from its next opening on")
+			return source.Info{}, fmt.Errorf("the camera did not open within %v", setDeadline)
 		}
 	}
 }
