@@ -57,7 +57,7 @@ func TestScripts(t *testing.T) {
 			return false, fmt.Errorf("no such condition: %s", name)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "until": until, "start": start, "await": await, "end": end, "killcapture": killCapture, "ends": ends, "fetch": fetch, "answers": answers,
+			"exits": exits, "until": until, "start": start, "await": await, "end": end, "hangup": hangup, "killcapture": killCapture, "ends": ends, "fetch": fetch, "answers": answers,
 		},
 	})
 }
@@ -167,6 +167,14 @@ func eventually(ts *testscript.TestScript, what string, condition func() bool) {
 			ts.Fatalf("not within %s: %s", patience, what)
 		}
 	}
+}
+
+// hangup sends a process the signal to read its configuration again: hangup NAME.
+func hangup(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: hangup NAME")
+	}
+	ts.Check(processes(ts)[args[0]].cmd.Process.Signal(syscall.SIGHUP))
 }
 
 func end(ts *testscript.TestScript, neg bool, args []string) {
