@@ -52,7 +52,7 @@ func (c *clock) observe(asked, received, sent, answered time.Time) bool {
 	}
 	// Wall clocks now: the offset is between those.
 	a, b := asked.Round(0), answered.Round(0)
-	x := timing{at: answered, offset: (received.Sub(a) + sent.Sub(b)) / 2, roundTrip: roundTrip}
+	x := timing{at: answered, offset: received.Sub(a)/2 + sent.Sub(b)/2, roundTrip: roundTrip}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	// A clock that was set makes all that was measured before worthless.

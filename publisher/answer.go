@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"time"
 
 	"github.com/lensbus/lensbus/bus"
@@ -98,14 +99,16 @@ func (c *camera) set(ctx context.Context, request []byte) (bus.Reply, error) {
 	if err != nil {
 		return bus.Reply{}, err
 	}
+	// Before the source is opened again, which sets what is kept.
+	forget := c.tuning.keep(c.lasting(change.Controls))
 	if c.state.status().State == frame.StateIdle {
 		c.tuning.adopt(to)
 	} else if err := c.tuning.apply(ctx, to); err != nil {
+		forget()
 		undo()
 		return bus.Reply{}, refuse(409, "%v%s", c.spec.ScrubError(err), c.offers())
 	}
 	c.awaitSize(ctx, to)
-	c.tuning.keep(change.Controls)
 	if change.Save {
 		if err := c.tuning.save(c.stateDir, c.id); err != nil {
 			return bus.Reply{}, refuse(500, "changed, but not saved: %v", err)
@@ -132,6 +135,21 @@ func (c *camera) awaitSize(ctx context.Context, to frame.Settings) {
 			return
 		}
 	}
+}
+
+// lasting are the controls without buttons: pressing one is no setting to keep.
+func (c *camera) lasting(values map[string]int64) map[string]int64 {
+	lasting := maps.Clone(values)
+	known, err := c.device.Controls()
+	if err != nil {
+		return lasting
+	}
+	for _, control := range known {
+		if control.Type == "button" {
+			delete(lasting, control.Name)
+		}
+	}
+	return lasting
 }
 
 // setControls sets controls of the device, and returns what sets them back.

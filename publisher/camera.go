@@ -8,7 +8,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -237,9 +240,24 @@ func (c *camera) restoreControls() {
 	if len(controls) == 0 {
 		return
 	}
-	if _, err := c.device.SetControls(controls); err != nil {
-		c.log.Warn("the device's controls are not as they were set", "error", err)
-		c.state.warn("the device's controls are not as they were set")
+	if _, err := c.device.SetControls(controls); err == nil {
+		return
+	}
+	// One that cannot be set now, such as the exposure while the camera chooses it, must not keep the
+	// others from it. Twice, because one may depend on another.
+	var refused []string
+	for range 2 {
+		refused = refused[:0]
+		for _, name := range slices.Sorted(maps.Keys(controls)) {
+			if _, err := c.device.SetControls(map[string]int64{name: controls[name]}); err != nil {
+				refused = append(refused, name)
+				c.log.Debug("restore a control", "control", name, "error", err)
+			}
+		}
+	}
+	if len(refused) > 0 {
+		c.log.Warn("some of the device's controls are not as they were set", "controls", refused)
+		c.state.warn("not as they were set: " + strings.Join(refused, ", "))
 	}
 }
 

@@ -53,7 +53,7 @@ func (c *camera) watchTwins(ctx context.Context, end context.CancelCauseFunc) {
 	own := c.state.status()
 	twins := make(chan frame.Status, 1)
 	stop, err := c.bus.Statuses(func(s frame.Status) {
-		if s.Epoch == own.Epoch || s.State == frame.StateEnded {
+		if s.Epoch == own.Epoch || s.Epoch == "" || s.State == frame.StateEnded {
 			return
 		}
 		select {
@@ -70,7 +70,12 @@ func (c *camera) watchTwins(ctx context.Context, end context.CancelCauseFunc) {
 		select {
 		case <-ctx.Done():
 			return
-		case twin := <-twins:
+		case heard := <-twins:
+			// A status is easily made up. Who really has the camera answers for it.
+			twin, answers := c.confirm(ctx, heard.Epoch)
+			if !answers {
+				continue
+			}
 			switch {
 			case c.replace:
 				asking, cancel := context.WithTimeout(ctx, claimDeadline)
@@ -86,4 +91,16 @@ func (c *camera) watchTwins(ctx context.Context, end context.CancelCauseFunc) {
 			}
 		}
 	}
+}
+
+// confirm asks all cameras on the bus and returns what the one of that epoch says of itself.
+func (c *camera) confirm(ctx context.Context, epoch string) (twin frame.Status, answers bool) {
+	asking, cancel := context.WithTimeout(ctx, claimDeadline)
+	defer cancel()
+	err := c.bus.List(asking, claimDeadline/4, func(s frame.Status) {
+		if s.ID == c.id && s.Epoch == epoch && !s.Started.IsZero() {
+			twin, answers = s, true
+		}
+	})
+	return twin, err == nil && answers
 }

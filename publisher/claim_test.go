@@ -93,3 +93,22 @@ func TestReloadFromNothingToSomethingAndBack(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// One made-up status ends no camera.
+func TestForgedTwin(t *testing.T) {
+	r := newRig(t, CameraConfig{}, Deps{})
+	epoch := r.get().Status.Epoch
+	for _, forged := range []string{
+		`{"id":"front","state":"live"}`,
+		`{"id":"front","state":"live","epoch":"AAAA","started":"2001-01-01T00:00:00Z"}`,
+	} {
+		if err := r.conn.NATS().Publish("cam.front.status", []byte(forged)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := r.frames("any", func(frame.Frame) bool { return true })
+	r.frames("three seconds later", func(g frame.Frame) bool { return g.Seq > f.Seq+60 })
+	if now := r.get().Status.Epoch; now != epoch {
+		t.Error("the camera was ended by a made-up status")
+	}
+}

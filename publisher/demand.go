@@ -38,7 +38,7 @@ func (c *camera) watchWatchers(ctx context.Context, end context.CancelCauseFunc)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		tick := time.NewTicker(min(c.cfg.Grace/4, time.Second))
+		tick := time.NewTicker(max(min(c.cfg.Grace/4, time.Second), 10*time.Millisecond))
 		defer tick.Stop()
 		last := time.Now()
 		for {

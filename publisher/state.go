@@ -131,8 +131,8 @@ type rate struct {
 const rateSeconds = 4
 
 func (r *rate) add(now time.Time, bytes int) {
-	if r.began.IsZero() {
-		r.began = now
+	if r.began.IsZero() || now.Before(r.began) { // the clock was set back: what was counted lies ahead
+		*r = rate{began: now}
 	}
 	s := &r.seconds[now.Unix()%int64(len(r.seconds))]
 	if s.unix != now.Unix() {

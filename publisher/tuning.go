@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math"
 	"os"
 	"path/filepath"
 	"sync"
@@ -100,15 +99,24 @@ func (t *tuning) saved() bool {
 	return t.isSaved
 }
 
-// keep remembers controls that were set.
-func (t *tuning) keep(controls map[string]int64) {
+// keep remembers controls that were set, and returns what forgets them again.
+func (t *tuning) keep(controls map[string]int64) (forget func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.isSaved = false
+	before, wasSaved := t.controls, t.isSaved
+	t.controls = maps.Clone(before)
 	if t.controls == nil {
 		t.controls = make(map[string]int64)
 	}
 	maps.Copy(t.controls, controls)
+	if !maps.Equal(before, t.controls) {
+		t.isSaved = false
+	}
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.controls, t.isSaved = before, wasSaved
+	}
 }
 
 // kept returns the controls that were set.
@@ -170,7 +178,9 @@ func (t *tuning) adopt(to frame.Settings) {
 // restart opens the source anew with the settings and waits for the outcome.
 func (t *tuning) restart(ctx context.Context, to frame.Settings) (source.Info, error) {
 	t.mu.Lock()
-	t.asked = to
+	if t.asked != to {
+		t.asked, t.isSaved = to, false
+	}
 	run, reopen := t.run, t.reopen
 	t.mu.Unlock()
 	if reopen != nil {
@@ -215,8 +225,8 @@ func changed(now frame.Settings, c frame.Change, kind source.Kind) (frame.Settin
 		now.Width, now.Height = *c.Width, *c.Height
 	}
 	if c.FPS != nil {
-		if !(*c.FPS > 0 && *c.FPS <= 1000) || math.IsNaN(*c.FPS) {
-			return now, fmt.Errorf("fps %v: want over 0 up to 1000", *c.FPS)
+		if !(*c.FPS >= 0.01 && *c.FPS <= 1000) { // written so that NaN fails
+			return now, fmt.Errorf("fps %v: want 0.01 to 1000", *c.FPS)
 		}
 		now.FPS = *c.FPS
 	}
