@@ -249,19 +249,22 @@ func TestPreviews(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for n, prev := 0, uint64(0); n < 5; {
+		// Frames that a preview leaves out are not missed; of a busy machine some may really be.
+		thinned := false
+		for n, prev, lost := 0, uint64(0), uint64(0); n < 5 || (id == "front" && !thinned); {
 			m, err := ws.next(ctx)
 			if err != nil {
-				t.Fatalf("%s: %v", id, err)
+				t.Fatalf("%s: after %d frames, thinned %v: %v", id, n, thinned, err)
 			}
 			if m.Type != "frame" {
 				continue
 			}
 			n++
-			if m.Width != want[0] || m.Height != want[1] || m.Seq <= prev || m.Missed != 0 {
-				t.Errorf("%s: %s after frame %d, want %v", id, m, prev, want)
+			if m.Width != want[0] || m.Height != want[1] || m.Seq <= prev || (n > 1 && m.Missed-lost > m.Seq-prev-1) {
+				t.Errorf("%s: %s after frame %d with %d missed, want %v", id, m, prev, lost, want)
 			}
-			prev = m.Seq
+			thinned = thinned || (n > 1 && m.Seq > prev+1 && m.Missed == lost)
+			prev, lost = m.Seq, m.Missed
 		}
 		_ = ws.CloseNow()
 		streaming, stop := context.WithCancel(ctx)

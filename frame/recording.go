@@ -1,0 +1,57 @@
+package frame
+
+import "time"
+
+// RecorderServiceName is the NATS micro service that a recorder offers for every camera that it
+// records, with the camera's id in the metadata under [ServiceMetadataCamera].
+const RecorderServiceName = "recorder"
+
+// The verbs of rec.<id>.<verb>, requests that a recorder answers (docs/reference/recorder.md).
+const (
+	VerbRanges = "ranges" // RangesRequest → Ranges: what there is, and what is missing
+	VerbReplay = "replay" // ReplayRequest → frames, to the asker's inbox
+	VerbExport = "export" // ExportRequest → an MP4 file in pieces, to the asker's inbox
+)
+
+// Span is a stretch of time of which there are pictures. Times are capture times, by the
+// publisher's clock.
+type Span struct {
+	From time.Time `json:"from"` // of the first frame
+	To   time.Time `json:"to"`   // until when the last frame stands
+	// Frames and Bytes are what there is of it; Bytes counts pictures only.
+	Frames uint64 `json:"frames"`
+	Bytes  int64  `json:"bytes"`
+	Width  int    `json:"width"`  // pixels
+	Height int    `json:"height"` // pixels
+	Kept   Kept   `json:"kept"`
+}
+
+// Kept says where recorded frames are.
+type Kept string
+
+// Where recorded frames are.
+const (
+	KeptFile   Kept = "file"   // in the recorder's files
+	KeptStream Kept = "stream" // in the broker's stream only, not yet in a file
+)
+
+// Gap is a stretch of which frames are missing, and why.
+type Gap struct {
+	From    time.Time `json:"from"`              // of the last frame before
+	To      time.Time `json:"to"`                // of the first frame after
+	Missing uint64    `json:"missing,omitempty"` // frames, by the camera's own numbers; 0: not known
+	Reason  GapReason `json:"reason"`
+}
+
+// GapReason is why frames are missing.
+type GapReason string
+
+// The reasons of a [Gap].
+const (
+	GapCamera   GapReason = "camera"   // the camera delivered nothing, or its publisher did not run
+	GapUnstored GapReason = "unstored" // they were published but the broker did not store them
+	GapOverrun  GapReason = "overrun"  // the stream dropped them before a recorder had fetched them
+	GapDamage   GapReason = "damage"   // a segment is damaged there
+	GapRejected GapReason = "rejected" // what was stored are no frames: quarantined
+	GapUnknown  GapReason = "unknown"  // frames are missing and nothing says why
+)
