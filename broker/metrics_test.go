@@ -5,29 +5,9 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
-)
 
-func gather(t *testing.T, s *Server) map[string]float64 {
-	t.Helper()
-	registry := prometheus.NewPedanticRegistry()
-	registry.MustRegister(s.Metrics())
-	families, err := registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if problems, err := promlint.NewWithMetricFamilies(families).Lint(); err != nil || len(problems) > 0 {
-		t.Errorf("%v, %v", problems, err)
-	}
-	values := make(map[string]float64)
-	for _, family := range families {
-		for _, m := range family.GetMetric() {
-			values[family.GetName()] = m.GetGauge().GetValue() + m.GetCounter().GetValue()
-		}
-	}
-	return values
-}
+	"github.com/lensbus/lensbus/test/numbers"
+)
 
 func TestNumbersAreTheServers(t *testing.T) {
 	s := start(t, Config{MaxMemoryStore: 64 * MiB, MaxFileStore: 128 * MiB})
@@ -46,7 +26,7 @@ func TestNumbersAreTheServers(t *testing.T) {
 	if err := nc.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	before := gather(t, s)
+	before := numbers.Of(t, s.Metrics())
 	const sent, size = 5, 1000
 	for range sent {
 		if err := nc.Publish("numbers", make([]byte, size)); err != nil {
@@ -60,7 +40,7 @@ func TestNumbersAreTheServers(t *testing.T) {
 			}
 		}
 	}
-	after := gather(t, s)
+	after := numbers.Of(t, s.Metrics())
 	for name, want := range map[string]float64{
 		"received_messages_total": sent, "sent_messages_total": 3 * sent,
 		"received_bytes_total": sent * size, "sent_bytes_total": 3 * sent * size,
@@ -83,7 +63,7 @@ func TestNumbersAreTheServers(t *testing.T) {
 }
 
 func TestNumbersWithoutJetStream(t *testing.T) {
-	values := gather(t, start(t, Config{NoJetStream: true}))
+	values := numbers.Of(t, start(t, Config{NoJetStream: true}).Metrics())
 	if _, there := values["lensbus_broker_connections"]; !there {
 		t.Errorf("no connections in %v", values)
 	}

@@ -5,50 +5,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
-
 	"github.com/lensbus/lensbus/broker"
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/test/numbers"
 )
-
-// numbers are what a collector shows: value by name and labels, {a,b}; of a histogram the count and
-// the sum.
-func numbers(t testing.TB, c prometheus.Collector) map[string]float64 {
-	t.Helper()
-	registry := prometheus.NewPedanticRegistry()
-	registry.MustRegister(c)
-	families, err := registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	problems, err := promlint.NewWithMetricFamilies(families).Lint()
-	if err != nil || len(problems) > 0 {
-		t.Errorf("%v, %v", problems, err)
-	}
-	values := make(map[string]float64)
-	for _, family := range families {
-		for _, m := range family.GetMetric() {
-			labels := ""
-			for _, l := range m.GetLabel() {
-				labels += "," + l.GetValue()
-			}
-			name := family.GetName()
-			if labels != "" {
-				labels = "{" + labels[1:] + "}"
-			}
-			switch {
-			case m.GetHistogram() != nil:
-				values[name+"_count"+labels] = float64(m.GetHistogram().GetSampleCount())
-				values[name+"_sum"+labels] = m.GetHistogram().GetSampleSum()
-			default:
-				values[name+labels] = m.GetGauge().GetValue() + m.GetCounter().GetValue()
-			}
-		}
-	}
-	return values
-}
 
 // A publisher whose clock is minutes off: the time on the way is the true one.
 func TestWayIsTimedAcrossClocks(t *testing.T) {
@@ -78,7 +39,7 @@ func TestWayIsTimedAcrossClocks(t *testing.T) {
 				if err := camera.publish(context20(t)); err != nil {
 					t.Fatal(err)
 				}
-				got = numbers(t, ours.Metrics())
+				got = numbers.Of(t, ours.Metrics())
 				return got[count] >= 5
 			})
 			if mean := got[sum] / got[count]; mean < 0 || mean > time.Since(began).Seconds() {
@@ -137,7 +98,7 @@ func TestNumbersOfWhatArrives(t *testing.T) {
 	var got map[string]float64
 	eventually(t, func() bool {
 		stats := live.Stats()
-		got = numbers(t, conn.Metrics())
+		got = numbers.Of(t, conn.Metrics())
 		for name, want := range map[string]float64{
 			"lensbus_bus_frames_received_total{front,frame}":             float64(stats.Received),
 			"lensbus_bus_received_bytes_total{front,frame}":              float64(stats.Bytes),
@@ -173,7 +134,7 @@ func TestNumbersOfWhatArrives(t *testing.T) {
 			t.Fatal(err)
 		}
 		sum := live.Stats().Received + again.Stats().Received
-		return again.Stats().Received > 0 && numbers(t, conn.Metrics())["lensbus_bus_frames_received_total{front,frame}"] == float64(sum)
+		return again.Stats().Received > 0 && numbers.Of(t, conn.Metrics())["lensbus_bus_frames_received_total{front,frame}"] == float64(sum)
 	})
 }
 
@@ -181,7 +142,7 @@ func TestNumbersOfConnections(t *testing.T) {
 	server := startBroker(t, broker.Config{})
 	conn := connect(t, bus.Options{Server: server.URL()})
 	is := func(name string, want float64) func() bool {
-		return func() bool { return numbers(t, conn.Metrics())[name] == want }
+		return func() bool { return numbers.Of(t, conn.Metrics())[name] == want }
 	}
 	eventually(t, conn.Connected)
 	eventually(t, is("lensbus_bus_connected{control}", 1))
