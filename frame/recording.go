@@ -9,9 +9,16 @@ const RecorderServiceName = "recorder"
 // The verbs of rec.<id>.<verb>, requests that a recorder answers (docs/reference/recorder.md).
 const (
 	VerbRanges = "ranges" // RangesRequest → Ranges: what there is, and what is missing
-	VerbReplay = "replay" // ReplayRequest → frames, to the asker's inbox
-	VerbExport = "export" // ExportRequest → an MP4 file in pieces, to the asker's inbox
+	VerbReplay = "replay" // ReplayRequest → Job, then frames, to the asker's inbox
+	VerbExport = "export" // ExportRequest → Job, then an MP4 file in pieces, to the asker's inbox
 )
+
+// RecorderSubject is rec.<id>.<verb>. The verb is put in as it is.
+func (id CameraID) RecorderSubject(verb string) string { return "rec." + string(id) + "." + verb }
+
+// CreditSubject is rec.<id>.credit.<job>, on which the asker of a replay or export says how much
+// more it takes (see [Credit]).
+func (id CameraID) CreditSubject(job string) string { return "rec." + string(id) + ".credit." + job }
 
 // Span is a stretch of time of which there are pictures. Times are capture times, by the
 // publisher's clock.
