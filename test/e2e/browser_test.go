@@ -11,6 +11,8 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+
+	"github.com/lensbus/lensbus/test/screen"
 )
 
 // watchInBrowser opens the page in Chromium, which must show the cameras a and b, moving.
@@ -60,7 +62,7 @@ func watchInBrowser(t *testing.T, page string) {
 		}
 		return moving[0].changes >= 3 && moving[1].changes >= 3
 	})
-	keep(t, "e2e-page.png", data)
+	screen.Keep(t, "e2e-page", data)
 }
 
 // startChromium returns the context of a browser with a fresh profile and one tab.

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/lensbus/lensbus/test/screen"
 )
 
 // endBound is how long a role may take to end.
@@ -119,9 +121,9 @@ func TestEveryRoleEndsAtOneSignal(t *testing.T) {
 	})
 	t.Run("view", func(t *testing.T) {
 		needOpenCV(t)
-		s := startScreen(t, 800, 600)
+		s := screen.Start(t, 800, 600)
 		url := start(t, "publish", "--embed-broker", "--listen", "127.0.0.1:0", "--camera", picture).brokerURL()
-		rounds(t, count, func(t *testing.T) *process { return s.openWindow(t, url, "front") })
+		rounds(t, count, func(t *testing.T) *process { return openWindow(t, s, url, "front") })
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/test/screen"
 )
 
 // film is footage of a known size.
@@ -112,14 +113,12 @@ func TestFootageReachesEverybody(t *testing.T) {
 }
 
 func watchInWindow(t *testing.T, url string) {
-	s := startScreen(t, 1280, 720)
-	p := s.openWindow(t, url, "a", "b")
+	s := screen.Start(t, 1280, 720)
+	p := openWindow(t, s, url, "a", "b")
 	// Both halves of the grid move: each is another camera.
 	var left, right motion
-	var data []byte
 	eventually(t, "the window shows two moving pictures", func() bool {
-		var img image.Image
-		img, data = s.shot(t)
+		img := s.Shot(t, "e2e-window")
 		b := img.Bounds()
 		middle := b.Min.X + b.Dx()/2
 		cut := img.(interface {
@@ -129,7 +128,6 @@ func watchInWindow(t *testing.T, url string) {
 		right.see(cut.SubImage(image.Rect(middle, b.Min.Y, b.Max.X, b.Max.Y)))
 		return left.changes >= 3 && right.changes >= 3
 	})
-	keep(t, "e2e-window.png", data)
 	p.end(signals(1))
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/test/screen"
 )
 
 // TestHostileMessages: while somebody floods a camera's subjects and those of others with what is no
@@ -33,7 +34,7 @@ func TestHostileMessages(t *testing.T) {
 	roles := []*process{broker, publisher, web, watcher.process}
 	if lensbus(t).opencv {
 		// By name too: a camera that only garbage comes from.
-		roles = append(roles, startScreen(t, 640, 480).openWindow(t, url, "good", "bad"))
+		roles = append(roles, openWindow(t, screen.Start(t, 640, 480), url, "good", "bad"))
 	}
 	browser, ws := openStream(t, page, "good"), openSocket(t, page, "good")
 	var flood sync.WaitGroup

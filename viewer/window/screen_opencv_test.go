@@ -8,13 +8,10 @@ import (
 	"context"
 	"fmt"
 	"image"
-	"image/png"
-	"io"
 	"log/slog"
 	"os"
 	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -22,6 +19,7 @@ import (
 
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/test/screen"
 )
 
 // TestMain lets the test program be the window too: the window wants the main thread of a process
@@ -53,84 +51,31 @@ func windowProcess(url string) int {
 	return 0
 }
 
-// screen is an X server of the test's own.
-type screen struct {
-	t       *testing.T
-	display string
+// display is a screen of the test's own.
+type display struct {
+	*screen.Screen
+	t *testing.T
 }
 
-func startScreen(t *testing.T, width, height int) *screen {
+func startScreen(t *testing.T, width, height int) *display {
 	t.Helper()
-	for _, tool := range []string{"Xvfb", "xdotool", "import"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("SKIPPED, nothing was tested: a window needs a screen, and %s is missing (apt-get install xvfb xdotool imagemagick)", tool)
-		}
-	}
-	read, write, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	x := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", fmt.Sprintf("%dx%dx24", width, height), "-nolisten", "tcp", "-noreset")
-	x.ExtraFiles = []*os.File{write}
-	if err := x.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = x.Process.Kill(); _ = x.Wait() })
-	_ = write.Close()
-	number := make([]byte, 16)
-	n, err := io.ReadAtLeast(read, number, 2) // the number and a line feed; EOF when it has died
-	if err != nil {
-		t.Fatalf("Xvfb does not start: %v", err)
-	}
-	_ = read.Close()
-	return &screen{t, ":" + strings.TrimSpace(string(number[:n]))}
+	return &display{screen.Start(t, width, height), t}
 }
 
-func (s *screen) environment() []string {
-	env := []string{"DISPLAY=" + s.display}
-	for _, v := range os.Environ() {
-		name, _, _ := strings.Cut(v, "=")
-		switch name {
-		case "DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM", "XAUTHORITY":
-		default:
-			env = append(env, v)
-		}
-	}
-	return env
-}
+func (d *display) try(name string, args ...string) (string, error) { return d.Try(d.t, name, args...) }
 
-func (s *screen) try(name string, args ...string) (string, error) {
-	c := exec.CommandContext(s.t.Context(), name, args...)
-	c.Env = s.environment()
-	out, err := c.CombinedOutput()
-	return strings.TrimSpace(string(out)), err
-}
-
-// shot returns what the screen shows. With LENSBUS_TEST_SHOTS set, it is kept in that folder under
-// the given name, for people to look at.
-func (s *screen) shot(name string) image.Image {
-	s.t.Helper()
-	c := exec.CommandContext(s.t.Context(), "import", "-silent", "-window", "root", "png:-")
-	c.Env = s.environment()
-	out, err := c.Output()
-	if err != nil {
-		s.t.Fatalf("screenshot: %v", err)
+// shot keeps what it is given a name for, as window-NAME.
+func (d *display) shot(name string) image.Image {
+	d.t.Helper()
+	if name != "" {
+		name = "window-" + name
 	}
-	img, err := png.Decode(bytes.NewReader(out))
-	if err != nil {
-		s.t.Fatalf("screenshot: %v", err)
-	}
-	if dir := os.Getenv("LENSBUS_TEST_SHOTS"); dir != "" && name != "" {
-		if err := os.WriteFile(filepath.Join(dir, name+".png"), out, 0o644); err != nil {
-			s.t.Fatal(err)
-		}
-	}
-	return img
+	return d.Shot(d.t, name)
 }
 
 // process is a window in a process of its own.
 type process struct {
-	*screen
+	*display
 	cmd    *exec.Cmd
 	id     string // of the window
 	ended  chan error
@@ -139,11 +84,11 @@ type process struct {
 }
 
 // openWindow starts a window and waits until it is on the screen.
-func (s *screen) openWindow(url string, cameras ...string) *process {
+func (s *display) openWindow(url string, cameras ...string) *process {
 	s.t.Helper()
-	p := &process{screen: s, ended: make(chan error, 1), dir: s.t.TempDir()}
+	p := &process{display: s, ended: make(chan error, 1), dir: s.t.TempDir()}
 	p.cmd = exec.Command(os.Args[0])
-	p.cmd.Env = append(s.environment(), "LENSBUS_TEST_WINDOW="+url,
+	p.cmd.Env = append(s.Environment(), "LENSBUS_TEST_WINDOW="+url,
 		"LENSBUS_TEST_CAMERAS="+strings.Join(cameras, " "), "LENSBUS_TEST_SNAPSHOTS="+p.dir)
 	p.cmd.Stderr = &p.stderr
 	if err := p.cmd.Start(); err != nil {
@@ -160,9 +105,8 @@ func (s *screen) openWindow(url string, cameras ...string) *process {
 		}
 	})
 	eventually(s.t, 20*time.Second, "the window is on the screen", func() bool {
-		out, err := s.try("xdotool", "search", "--onlyvisible", "--name", "^lensbus")
-		p.id, _, _ = strings.Cut(out, "\n")
-		return err == nil && p.id != ""
+		p.id = s.Window(s.t)
+		return p.id != ""
 	})
 	return p
 }
@@ -180,7 +124,7 @@ func (p *process) press(keys ...string) {
 
 // watchWindowManager tells of every request that a window manager would get to change a window's
 // state, full screen among them. There is none on this screen, so that nothing else does.
-func (s *screen) watchWindowManager() <-chan struct{} {
+func (s *display) watchWindowManager() <-chan struct{} {
 	s.t.Helper()
 	for _, tool := range []string{"xev", "stdbuf"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -188,7 +132,7 @@ func (s *screen) watchWindowManager() <-chan struct{} {
 		}
 	}
 	c := exec.CommandContext(s.t.Context(), "stdbuf", "-oL", "xev", "-root")
-	c.Env = s.environment()
+	c.Env = s.Environment()
 	out, err := c.StdoutPipe()
 	if err != nil {
 		s.t.Fatal(err)

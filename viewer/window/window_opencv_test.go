@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/test/screen"
 )
 
 // colourAt is the average of a square of 9 by 9 pixels.
@@ -232,7 +233,7 @@ func TestNoDisplay(t *testing.T) {
 		var stderr strings.Builder
 		c := exec.Command(os.Args[0])
 		c.Stderr = &stderr
-		c.Env = append((&screen{display: display}).environment(), "LENSBUS_TEST_WINDOW="+url)
+		c.Env = append((&screen.Screen{Display: display}).Environment(), "LENSBUS_TEST_WINDOW="+url)
 		err := c.Run()
 		if code := c.ProcessState.ExitCode(); code != 1 || strings.Count(stderr.String(), "\n") != 1 || !strings.HasPrefix(stderr.String(), "no display") {
 			t.Errorf("DISPLAY=%q: exit %d (%v), says %.300q", display, code, err, stderr.String())

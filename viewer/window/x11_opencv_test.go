@@ -19,7 +19,7 @@ func (p *process) clickCross() {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	conn, err := net.Dial("unix", "/tmp/.X11-unix/X"+strings.TrimPrefix(p.display, ":"))
+	conn, err := net.Dial("unix", "/tmp/.X11-unix/X"+strings.TrimPrefix(p.Display, ":"))
 	if err != nil {
 		p.t.Fatal(err)
 	}
