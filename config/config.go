@@ -73,8 +73,9 @@ func read(path string) ([]byte, error) {
 //
 // A struct's keys are its fields' yaml tags; an embedded struct with the tag ",inline" shares its
 // parent's keys. Values are text, whole numbers, fractions, true and false, durations ("5s"), lists,
-// mappings, and everything that reads itself with UnmarshalText. Nothing is converted: a number is
-// no text. There are no anchors, aliases, tags or second documents.
+// mappings, and everything that reads itself with UnmarshalText. A section with a method
+// UnmarshalBool(bool) error may be true or false too. A pointer is nil where its key is not there.
+// Nothing is converted: a number is no text. There are no anchors, aliases, tags or second documents.
 //
 // ${NAME} in a text is replaced by the environment's value as lookup has it, after the YAML is taken
 // apart, so that a value can hold any character; $${ stands for ${ itself. A variable that is not

@@ -57,6 +57,14 @@ func (d *decoder) value(node ast.Node, v reflect.Value, key string) {
 		d.text(node, text, key)
 		return
 	}
+	if on, ok := node.(*ast.BoolNode); ok {
+		if section, ok := v.Addr().Interface().(interface{ UnmarshalBool(on bool) error }); ok {
+			if err := section.UnmarshalBool(on.Value); err != nil {
+				d.fail(lineOf(node), key, oneLine(err))
+			}
+			return
+		}
+	}
 	switch v.Kind() {
 	case reflect.Struct:
 		d.structure(node, v, key)

@@ -25,6 +25,9 @@ func (d *decoder) structure(node ast.Node, v reflect.Value, key string) {
 		case known && !isNull(value):
 			d.value(value, field, join(key, name))
 		case known: // "web:" and nothing but comments below it: all defaults
+			if field.Kind() == reflect.Pointer && field.IsNil() { // it is there, which is what counts
+				field.Set(reflect.New(field.Type().Elem()))
+			}
 		default:
 			d.fail(line, key, unknown(name, slices.Sorted(maps.Keys(fields))))
 		}

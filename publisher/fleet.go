@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"os"
-	"reflect"
 	"slices"
 
 	"github.com/lensbus/lensbus/frame"
@@ -89,7 +88,7 @@ type ending struct {
 func (f *fleet) apply(ctx context.Context, cfg Config) error {
 	var faults []error
 	for id, m := range f.cameras {
-		if to, stays := cfg.Cameras[id]; !stays || !reflect.DeepEqual(to, m.cfg) {
+		if to, stays := cfg.Cameras[id]; !stays || !to.sameLife(m.cfg) {
 			f.stop(m)
 			delete(f.cameras, id)
 		}

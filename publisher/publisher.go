@@ -48,6 +48,8 @@ type CameraConfig struct {
 	OnDemand bool `yaml:"on_demand"`
 	// Grace is how long an on_demand camera stays open without watchers. Default 10s.
 	Grace time.Duration `yaml:"grace"`
+	// Record keeps the camera's frames on file in the broker, for a recorder. Default: not recorded.
+	Record *RecordConfig `yaml:"record"`
 }
 
 // Defaults of a [CameraConfig].
@@ -66,18 +68,25 @@ func (c Config) Validate() error {
 		if _, err := frame.ParseCameraID(string(id)); err != nil {
 			faults = append(faults, err)
 		}
-		if err := c.Cameras[id].Validate(); err != nil {
+		camera := c.Cameras[id]
+		if camera.Source == "" && camera.Record != nil {
+			faults = append(faults, fmt.Errorf("camera %s: no source", id))
+		}
+		if err := camera.Validate(); err != nil {
 			faults = append(faults, fmt.Errorf("camera %s: %w", id, err))
 		}
 	}
 	return errors.Join(faults...)
 }
 
-// Validate returns every fault of one camera's configuration, joined.
+// Validate returns every fault of one camera's configuration, joined. Where Record says how the
+// camera is recorded, Source may be missing: brokers and recorders have no use for it. [Run] has.
 func (c CameraConfig) Validate() error {
 	var faults []error
 	if c.Source == "" {
-		faults = append(faults, errors.New("no source"))
+		if c.Record == nil {
+			faults = append(faults, errors.New("no source"))
+		}
 	} else if _, err := source.Parse(c.Source); err != nil {
 		faults = append(faults, err)
 	}
