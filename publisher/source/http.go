@@ -40,7 +40,8 @@ func OpenHTTP(ctx context.Context, spec Spec, env Env) (Source, error) {
 
 func openHTTP(ctx context.Context, spec Spec, env Env, transport *http.Transport) (_ Source, err error) {
 	s := &httpSource{
-		spec: spec, env: env,
+		tuned: newTuned(env.Quality, spec.FPS, 1),
+		spec:  spec, env: env,
 		slot: NewSlot[Picture](), closed: make(chan struct{}), done: make(chan struct{}),
 	}
 	defer func() {
@@ -74,10 +75,7 @@ func openHTTP(ctx context.Context, spec Spec, env Env, transport *http.Transport
 	s.info = Info{Format: "MJPG", Untouched: true}
 	read := s.readStream
 	if !first.stream {
-		s.info.Format, s.info.FPS = "jpeg", spec.FPS
-		if s.info.FPS <= 0 {
-			s.info.FPS = 1
-		}
+		s.info.Format = "jpeg"
 		read = s.pollStill
 	}
 	go func() {
@@ -91,6 +89,7 @@ func openHTTP(ctx context.Context, spec Spec, env Env, transport *http.Transport
 }
 
 type httpSource struct {
+	*tuned // of one picture that is asked for again and again; a stream has its own rate
 	spec   Spec
 	env    Env
 	info   Info
@@ -113,7 +112,13 @@ func (s *httpSource) Next(ctx context.Context) (Picture, error) {
 	return pic, err
 }
 
-func (s *httpSource) Info() Info { return s.info }
+func (s *httpSource) Info() Info {
+	info := s.info
+	if info.Format == "jpeg" {
+		info.FPS = s.rate()
+	}
+	return info
+}
 
 func (s *httpSource) Close() error {
 	s.once.Do(func() {
@@ -145,6 +150,7 @@ func (s *httpSource) readStream(ctx context.Context, first *answer) error {
 		s.env.Dropped(DropInvalid, 1)
 		warn("the camera's stream has parts that cannot be used; they are dropped and counted", why)
 	}
+	m.now = s.env.Now
 	m.lied = func() { warn("the camera's Content-Length is wrong", "lengths are not believed any more") }
 	for {
 		pic, err := m.next()
@@ -172,9 +178,8 @@ func pictureless(m *multipartReader) string {
 
 // pollStill asks for one picture after the other, and always returns why it ended.
 func (s *httpSource) pollStill(ctx context.Context, first *answer) error {
-	pace := newPacer(s.info.FPS)
+	pace := newPacer(s.tuned)
 	warn := s.warnOnce()
-	patience := max(s.env.ReadTimeout, 3*pace.interval)
 	good := time.Now()
 	header := http.Header{}
 	for a := first; ; a = nil {
@@ -194,7 +199,7 @@ func (s *httpSource) pollStill(ctx context.Context, first *answer) error {
 				why = fmt.Sprintf("it is larger than %d bytes", s.env.MaxBytes)
 			}
 			warn("the camera's picture cannot be used", why)
-			if time.Since(good) >= patience {
+			if time.Since(good) >= max(s.env.ReadTimeout, 3*pace.interval) {
 				return errors.New("the camera answers no usable picture: " + why)
 			}
 		default:
@@ -216,7 +221,7 @@ func (s *httpSource) still(ctx context.Context, a *answer, header http.Header) (
 		}
 	}
 	defer a.body.Close()
-	captured = time.Now()
+	captured = s.env.Now()
 	if a.same {
 		return nil, captured, nil
 	}

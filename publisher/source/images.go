@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/lensbus/lensbus/frame"
 )
@@ -34,12 +33,10 @@ func OpenImages(_ context.Context, spec Spec, env Env) (Source, error) {
 	}
 	s := &imagesSource{
 		folder: spec.Address, root: root, loop: spec.Loop, env: env.OrDefaults(),
-		fps: spec.FPS, closed: make(chan struct{}), warned: map[string]string{},
+		closed: make(chan struct{}), warned: map[string]string{},
 	}
-	if s.fps <= 0 {
-		s.fps = 1
-	}
-	s.pace = newPacer(s.fps)
+	s.tuned = newTuned(s.env.Quality, spec.FPS, 1)
+	s.pace = newPacer(s.tuned)
 	if err := s.list(); err != nil {
 		_ = root.Close()
 		return nil, err
@@ -49,11 +46,11 @@ func OpenImages(_ context.Context, spec Spec, env Env) (Source, error) {
 }
 
 type imagesSource struct {
+	*tuned
 	folder    string
 	root      *os.Root
 	loop      bool
 	env       Env
-	fps       float64
 	untouched bool
 	pace      pacer
 
@@ -67,7 +64,7 @@ type imagesSource struct {
 }
 
 func (s *imagesSource) Info() Info {
-	return Info{FPS: s.fps, Format: "jpeg", Untouched: s.untouched}
+	return Info{FPS: s.rate(), Format: "jpeg", Untouched: s.untouched}
 }
 
 func (s *imagesSource) Close() error {
@@ -100,7 +97,7 @@ func (s *imagesSource) Next(ctx context.Context) (Picture, error) {
 		if err == nil {
 			delete(s.warned, name)
 			s.shown++
-			return Picture{Data: data, Captured: time.Now()}, nil
+			return Picture{Data: data, Captured: s.env.Now()}, nil
 		}
 		if err := s.orClosed(ctx.Err()); err != nil {
 			return Picture{}, err
@@ -172,7 +169,7 @@ func (s *imagesSource) read(name string) ([]byte, error) {
 		return nil, plainPathError(err)
 	}
 	if isPNG(name) {
-		return encodePNG(data, s.env.Quality)
+		return encodePNG(data, s.encoding())
 	}
 	// The publisher completes pictures; here it only tells which files are whole ones.
 	if _, _, err := frame.CompleteJPEG(data, frame.Limits{Bytes: s.env.MaxBytes}); err != nil {

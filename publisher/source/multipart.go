@@ -31,6 +31,7 @@ type multipartReader struct {
 	buf      []byte
 	start    int       // of what is not used up in buf
 	arrived  time.Time // when the newest bytes of buf came
+	now      func() time.Time
 }
 
 const (
@@ -43,7 +44,7 @@ const (
 // newMultipartReader reads r. The boundary is the Content-Type's parameter as it came, "" where
 // there is none: then the stream's first line tells.
 func newMultipartReader(r io.Reader, boundary string, maxBytes int) *multipartReader {
-	m := &multipartReader{r: r, maxBytes: maxBytes, dropped: func(string) {}, lied: func() {}}
+	m := &multipartReader{r: r, maxBytes: maxBytes, dropped: func(string) {}, lied: func() {}, now: time.Now}
 	m.token = boundaryToken([]byte(strings.Trim(boundary, `" `)))
 	return m
 }
@@ -89,7 +90,7 @@ func (m *multipartReader) fill() error {
 		n, err := m.r.Read(m.buf[len(m.buf):cap(m.buf)])
 		m.buf = m.buf[:len(m.buf)+n]
 		if n > 0 {
-			m.arrived = time.Now()
+			m.arrived = m.now()
 			return nil // an error comes again
 		}
 		if err != nil {

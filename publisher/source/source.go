@@ -59,6 +59,8 @@ type Env struct {
 	Dropped func(reason string, n uint64)
 	// OpenTimeout ends an opening, ReadTimeout the wait for a picture. 0 means 10 s each.
 	OpenTimeout, ReadTimeout time.Duration
+	// Now is the clock that pictures are stamped with; nil means time.Now.
+	Now func() time.Time
 	// Quality of the JPEGs that the source encodes itself, 1 to 100. 0 means 80.
 	Quality int
 	// MaxBytes bounds one encoded picture that is read from outside. 0 means 32 MiB: more than the
@@ -84,6 +86,9 @@ func (e Env) OrDefaults() Env {
 	}
 	if e.Dropped == nil {
 		e.Dropped = func(string, uint64) {}
+	}
+	if e.Now == nil {
+		e.Now = time.Now
 	}
 	if e.OpenTimeout <= 0 {
 		e.OpenTimeout = 10 * time.Second

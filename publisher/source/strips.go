@@ -30,6 +30,15 @@ func newStripEncoder(picture *image.YCbCr, quality int) *stripEncoder {
 	return &stripEncoder{picture: picture, quality: quality, scans: make([][]byte, rows)}
 }
 
+// setQuality changes the quality; the whole picture is encoded anew then.
+func (e *stripEncoder) setQuality(quality int) {
+	if quality == e.quality {
+		return
+	}
+	e.quality, e.header = quality, nil
+	e.changed(0, e.picture.Rect.Dy())
+}
+
 // changed says that the rows from y0 up to but without y1 were drawn in, pixels.
 func (e *stripEncoder) changed(y0, y1 int) {
 	for i := max(y0/stripHeight, 0); i < len(e.scans) && i*stripHeight < y1; i++ {

@@ -29,20 +29,24 @@ func OpenTest(_ context.Context, spec Spec, env Env) (Source, error) {
 	if limit := frame.DefaultLimits().Pixels; info.Width*info.Height > limit {
 		return nil, fmt.Errorf("test: %dx%d pixels are more than a frame may have (%d): ask for less", info.Width, info.Height, limit)
 	}
-	return &testSource{
-		info: info, env: env,
-		pace:    newPacer(info.FPS),
+	s := &testSource{
+		tuned: newTuned(env.Quality, info.FPS, 15),
+		info:  info, env: env,
 		pattern: newPattern(info.Width, info.Height, env.Quality, env.Camera),
 		closed:  make(chan struct{}),
-	}, nil
+	}
+	s.pace = newPacer(s.tuned)
+	return s, nil
 }
 
 type testSource struct {
+	*tuned
 	info    Info
 	env     Env
 	pace    pacer
 	pattern *pattern
 	count   uint64
+	began   time.Time // the first picture
 	closed  chan struct{}
 	once    sync.Once
 }
@@ -56,16 +60,25 @@ func (s *testSource) Next(ctx context.Context) (Picture, error) {
 		s.env.Dropped(DropEncode, uint64(skipped))
 	}
 	now := time.Now()
+	if s.count == 0 {
+		s.began = now
+	}
 	s.count++
-	s.pattern.draw(uint32(s.count&math.MaxUint32), now, now.Sub(s.pace.start))
+	s.pattern.encoder.setQuality(s.encoding())
+	captured := s.env.Now()
+	s.pattern.draw(uint32(s.count&math.MaxUint32), captured, now.Sub(s.began))
 	data, err := s.pattern.encoder.encode()
 	if err != nil {
 		return Picture{}, fmt.Errorf("test: encoding the picture: %w", err)
 	}
-	return Picture{Data: data, Captured: now}, nil
+	return Picture{Data: data, Captured: captured}, nil
 }
 
-func (s *testSource) Info() Info { return s.info }
+func (s *testSource) Info() Info {
+	info := s.info
+	info.FPS = s.rate()
+	return info
+}
 
 func (s *testSource) Close() error {
 	s.once.Do(func() { close(s.closed) })

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"gocv.io/x/gocv"
@@ -43,8 +44,9 @@ type capture struct {
 	name string // in errors; no credentials
 	env  source.Env
 
-	slot *source.Slot[raw]
-	free chan *gocv.Mat // pictures that nobody uses; there are three: being read, in the slot, being encoded
+	slot    *source.Slot[raw]
+	quality atomic.Int32   // of what is encoded here
+	free    chan *gocv.Mat // pictures that nobody uses; there are three: being read, in the slot, being encoded
 
 	stop     chan struct{} // closed by Close
 	stopOnce sync.Once
@@ -68,6 +70,7 @@ func newCapture(ctx context.Context, name string, env source.Env, open func() (d
 		name: name, env: env, slot: source.NewSlot[raw](), free: make(chan *gocv.Mat, 3),
 		stop: make(chan struct{}), opened: make(chan error, 1), done: make(chan struct{}),
 	}
+	c.SetQuality(env.Quality)
 	go c.run(open)
 
 	timer := time.NewTimer(env.OpenTimeout)
@@ -143,14 +146,14 @@ func (c *capture) read(dev *device) error {
 				return fmt.Errorf("%s: began again and found no picture", c.name)
 			}
 		}
-		r := raw{mat: mat, at: time.Now()}
+		r := raw{mat: mat, at: c.env.Now()}
 		warning := ""
 		if dev.captured != nil {
 			r.at, warning = dev.captured(dev.native)
 		}
 		if dev.pace != nil {
 			dev.pace(dev.native, c.stop)
-			r.at = time.Now()
+			r.at = c.env.Now()
 		}
 		select {
 		case <-c.stop:
@@ -280,13 +283,20 @@ func (c *capture) Next(ctx context.Context) (source.Picture, error) {
 	if c.released {
 		return source.Picture{}, source.ErrClosed
 	}
-	data, err := encodeJPEG(*r.mat, c.env.Quality)
+	data, err := encodeJPEG(*r.mat, int(c.quality.Load()))
 	c.free <- r.mat // there is room for all three
 	if err != nil {
 		return source.Picture{}, fmt.Errorf("%s: %w", c.name, err)
 	}
 	return source.Picture{Data: data, Captured: r.at}, nil
 }
+
+// SetQuality implements [source.Tunable].
+func (c *capture) SetQuality(quality int) { c.quality.Store(int32(quality)) }
+
+// SetRate implements [source.Tunable]: a file and a stream have a rate of their own, and a device is
+// told when it is opened.
+func (c *capture) SetRate(float64) {}
 
 // Info implements [source.Source].
 func (c *capture) Info() source.Info {

@@ -194,3 +194,27 @@ func TestSlowEncoderDropsRawPicturesAndSaysSo(t *testing.T) {
 		t.Errorf("after 30 dropped pictures Next gave one captured only %v after the first", behind)
 	}
 }
+
+// Another quality is for the next pictures of the open file; it does not begin anew.
+func TestFileIsTunedWhileItIsOpen(t *testing.T) {
+	path := made(t, "noise.mp4", "-i", "testsrc2=size=320x240:rate=10:duration=3", "-g", "1")
+	src := opened(t, OpenFile, source.Spec{Kind: source.KindFile, Address: path}, source.Env{Quality: 95}).(source.Tunable)
+	large, _ := next(t, src)
+	src.SetQuality(10)
+	src.SetRate(5) // whoever wants fewer pictures leaves some out
+	small, _ := next(t, src)
+	if len(small.Data) > len(large.Data)/2 {
+		t.Errorf("%d bytes at quality 10, %d at 95", len(small.Data), len(large.Data))
+	}
+	n := 2
+	for ; ; n++ {
+		if _, err := src.Next(t.Context()); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n > 30 {
+		t.Errorf("%d pictures of a file that has 30", n)
+	}
+}

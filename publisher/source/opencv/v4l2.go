@@ -43,7 +43,7 @@ func OpenV4L2(ctx context.Context, spec source.Spec, env source.Env) (source.Sou
 			_ = native.Close() // never fails
 			return device{}, fmt.Errorf("%s: OpenCV cannot capture from it (it offers %s)", name, listing(offered))
 		}
-		dev := device{native: native, captured: newDriverClock().captured}
+		dev := device{native: native, captured: newDriverClock(env.Now).captured}
 		dev.info = configure(native, spec, offered)
 		dev.ended = fmt.Errorf("%s: the camera stopped: unplugged, or no picture for some time", name)
 		return dev, nil
@@ -115,15 +115,16 @@ func listing(formats []string) string {
 
 // driverClock makes wall-clock time of the time stamps that the driver puts on its buffers.
 type driverClock struct {
+	now    func() time.Time // the wall clock
 	warned bool
 }
 
-func newDriverClock() *driverClock { return &driverClock{} }
+func newDriverClock(now func() time.Time) *driverClock { return &driverClock{now: now} }
 
 func (d *driverClock) captured(native *gocv.VideoCapture) (time.Time, string) {
 	ms := native.Get(gocv.VideoCapturePosMsec)
 	// One pair of readings for each picture: what a step of the wall clock spoils is one picture.
-	mono, wall := clocks()
+	mono, wall := clocks(d.now)
 	at, ok := bufferTime(ms, mono, wall)
 	if ok || d.warned {
 		return at, ""
@@ -134,10 +135,10 @@ func (d *driverClock) captured(native *gocv.VideoCapture) (time.Time, string) {
 
 // clocks reads CLOCK_MONOTONIC (0: there is none) and the wall clock at the same moment: again where
 // this thread was put aside between the two.
-func clocks() (mono time.Duration, wall time.Time) {
+func clocks(now func() time.Time) (mono time.Duration, wall time.Time) {
 	for range 4 {
 		before := monotonic()
-		wall = time.Now()
+		wall = now()
 		mono = monotonic()
 		if mono-before < 200*time.Microsecond {
 			break

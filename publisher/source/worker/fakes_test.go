@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -89,7 +90,14 @@ type fake struct {
 	env    source.Env
 	n      int
 	closed chan struct{}
+
+	mu      sync.Mutex
+	quality int
+	fps     float64
 }
+
+func (f *fake) SetQuality(quality int) { f.mu.Lock(); f.quality = quality; f.mu.Unlock() }
+func (f *fake) SetRate(fps float64)    { f.mu.Lock(); f.fps = fps; f.mu.Unlock() }
 
 func fakePicture(n, size int) []byte {
 	data := make([]byte, size)
@@ -145,6 +153,10 @@ func (f *fake) Info() source.Info {
 	switch {
 	case f.mode == "camera":
 		info.Warnings = []string{fmt.Sprintf("%s: quality %d, up to %d bytes", f.env.Camera, f.env.Quality, f.env.MaxBytes), "from rtsp://admin:" + password + "@camera"}
+	case f.mode == "tuned":
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		info.Warnings, info.FPS = []string{fmt.Sprintf("quality %d, picture %v", f.quality, f.n > 5)}, f.fps
 	case f.mode == "changes" && f.n > 5:
 		info.Warnings = []string{"late"}
 	}

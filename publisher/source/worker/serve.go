@@ -2,6 +2,7 @@ package worker
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"reflect"
+	"sync"
 	"time"
 
 	"github.com/lensbus/lensbus/publisher/source"
@@ -35,24 +37,31 @@ func Serve(ctx context.Context, stdin io.Reader, stdout io.Writer, open func(sou
 	if err != nil {
 		return fmt.Errorf("capture process: take over standard output: %w", err)
 	}
-	in := bufio.NewReader(io.LimitReader(stdin, maxRequest))
-	line, err := in.ReadBytes('\n')
-	if err != nil {
+	in := bufio.NewScanner(stdin)
+	in.Buffer(nil, maxRequest)
+	if !in.Scan() {
+		err := cmp.Or(in.Err(), io.ErrUnexpectedEOF)
 		return fmt.Errorf("capture process: read what to capture from standard input (this is not for people to run): %w", err)
 	}
 	var req request
-	if err := json.Unmarshal(line, &req); err != nil {
+	if err := json.Unmarshal(in.Bytes(), &req); err != nil {
 		return errors.New("capture process: standard input is not a request (this is not for people to run)") // err may quote it
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	child := newChild(out)
 	go func() { // ends with the process, or when stdin does
-		_, _ = io.Copy(io.Discard, stdin)
+		for in.Scan() {
+			var to settings
+			if json.Unmarshal(in.Bytes(), &to) == nil { // only the parent writes here
+				child.tune(to)
+			}
+		}
 		cancel()
 	}()
 
 	done := make(chan error, 1)
-	go func() { done <- newChild(out).run(ctx, req, open) }()
+	go func() { done <- child.run(ctx, req, open) }()
 	select {
 	case err := <-done:
 		return err
@@ -72,11 +81,38 @@ func Serve(ctx context.Context, stdin io.Reader, stdout io.Writer, open func(sou
 type child struct {
 	out     *output
 	dropped *tally
+
+	mu     sync.Mutex
+	source source.Source // nil before it is open
+	wanted *settings     // that were told last; nil: those of the request
 }
 
 func newChild(out io.Writer) *child {
 	o := &output{to: out}
 	return &child{out: o, dropped: &tally{out: o, counts: map[string]uint64{}}}
+}
+
+// tune sets the source to other settings, or will when it is open.
+func (c *child) tune(to settings) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wanted = &to
+	c.obey()
+}
+
+func (c *child) opened(src source.Source) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.source = src
+	c.obey()
+}
+
+// obey is called with mu held.
+func (c *child) obey() {
+	if tunable, ok := c.source.(source.Tunable); ok && c.wanted != nil {
+		tunable.SetQuality(c.wanted.Quality)
+		tunable.SetRate(c.wanted.FPS)
+	}
 }
 
 func (c *child) run(ctx context.Context, req request, open func(source.Spec) (source.Opener, error)) error {
@@ -113,6 +149,7 @@ func (c *child) capture(ctx context.Context, req request, open func(source.Spec)
 		return err
 	}
 	defer func() { _ = src.Close() }() // the process ends next, which closes everything
+	c.opened(src)
 
 	info := src.Info()
 	if err := c.out.json(msgInfo, info); err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/lensbus/lensbus/publisher/source"
 )
 
-// request is the line of JSON on the child's standard input. After it that stays open: its end tells
-// the child that the parent is gone.
+// request is the first line of JSON on the child's standard input. After it that stays open, for lines
+// of settings; its end tells the child that the parent is gone.
 type request struct {
 	Spec        wireSpec      `json:"spec"`
 	Camera      string        `json:"camera"`
@@ -18,6 +18,12 @@ type request struct {
 	ReadTimeout time.Duration `json:"read_timeout"`
 	Quality     int           `json:"quality"`
 	MaxBytes    int           `json:"max_bytes"`
+}
+
+// settings is a later line on standard input: what the source is to be set to while it is open.
+type settings struct {
+	Quality int     `json:"quality"`
+	FPS     float64 `json:"fps"` // 0: the source's choice
 }
 
 // wireSpec is a source.Spec with nothing hidden: that type takes care to show no credentials.

@@ -22,6 +22,10 @@ import (
 // Nothing secret may be in command.
 func Opener(command []string) source.Opener {
 	return func(ctx context.Context, spec source.Spec, env source.Env) (source.Source, error) {
+		shift := func() time.Duration { return 0 }
+		if now := env.Now; now != nil { // the child's clock is this machine's
+			shift = func() time.Duration { return now().Round(0).Sub(time.Now().Round(0)) }
+		}
 		env = env.OrDefaults()
 		name := spec.Redacted()
 		p, err := start(command)
@@ -29,7 +33,7 @@ func Opener(command []string) source.Opener {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		w := &worker{
-			name: name, spec: spec, env: env, process: p,
+			name: name, spec: spec, env: env, process: p, shift: shift, asked: settings{Quality: env.Quality, FPS: spec.FPS},
 			slot: source.NewSlot[source.Picture](), opened: make(chan struct{}), ended: make(chan struct{}), heard: make(chan struct{}),
 		}
 		w.readers.Go(w.listen)
@@ -50,6 +54,7 @@ type worker struct {
 	spec    source.Spec
 	env     source.Env
 	process *process
+	shift   func() time.Duration // from the child's clock to the one that is asked for
 
 	slot    *source.Slot[source.Picture]
 	opened  chan struct{} // closed by the first Info
@@ -63,6 +68,9 @@ type worker struct {
 	mu   sync.Mutex
 	info source.Info
 	hint string // the line on standard error that tells of a crash
+
+	tuning sync.Mutex // held while settings are written
+	asked  settings
 }
 
 // open asks the child for the source and waits for it.
@@ -144,7 +152,7 @@ func (w *worker) messages() error {
 		switch m.kind {
 		case msgPicture:
 			picture := source.Picture{
-				Captured: time.Unix(0, int64(binary.BigEndian.Uint64(m.payload))),
+				Captured: time.Unix(0, int64(binary.BigEndian.Uint64(m.payload))).Add(w.shift()),
 				Data:     m.payload[stampSize:len(m.payload):len(m.payload)],
 			}
 			if _, dropped := w.slot.Put(picture); dropped {
@@ -245,6 +253,30 @@ func (w *worker) Info() source.Info {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.info
+}
+
+// SetQuality implements [source.Tunable].
+func (w *worker) SetQuality(quality int) { w.tune(func(s *settings) { s.Quality = quality }) }
+
+// SetRate implements [source.Tunable].
+func (w *worker) SetRate(fps float64) { w.tune(func(s *settings) { s.FPS = fps }) }
+
+// tune tells the child other settings.
+func (w *worker) tune(change func(*settings)) {
+	w.tuning.Lock()
+	defer w.tuning.Unlock()
+	before := w.asked
+	if change(&w.asked); w.asked == before {
+		return
+	}
+	line, err := json.Marshal(w.asked)
+	if err == nil {
+		_ = w.process.stdin.SetWriteDeadline(time.Now().Add(politeWait)) // a pipe can do that
+		_, err = w.process.stdin.Write(append(line, '\n'))
+	}
+	if err != nil { // it ends, or has ended, and what is opened next is asked for it
+		w.env.Log.Debug("tell a capture process its settings", "source", w.name, "error", err)
+	}
 }
 
 // Close implements [source.Source].

@@ -374,3 +374,59 @@ func TestServeWithoutARequestIsAnError(t *testing.T) {
 		}
 	}
 }
+
+// Settings reach the source while it is open, which goes on with the next picture.
+func TestSettingsReachTheOpenSource(t *testing.T) {
+	src, ok := open(t, "tuned", 64, source.Env{Quality: 90}).(source.Tunable)
+	if !ok {
+		t.Fatal("a capture process takes no settings")
+	}
+	take := func() time.Time {
+		t.Helper()
+		picture, err := src.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return picture.Captured
+	}
+	last := take()
+	until := func(what string, fps float64) {
+		t.Helper()
+		for deadline := time.Now().Add(20 * time.Second); ; {
+			at := take()
+			if !at.After(last) {
+				t.Fatalf("captured at %v, the one before at %v: it has begun anew", at, last)
+			}
+			last = at
+			if info := src.Info(); info.FPS == fps && len(info.Warnings) == 1 && strings.HasPrefix(info.Warnings[0], what) {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%+v, want %s and %g fps", src.Info(), what, fps)
+			}
+		}
+	}
+	src.SetQuality(33)
+	until("quality 33", 29.97)
+	src.SetRate(5)
+	until("quality 33", 5)
+	src.SetRate(0)
+	until("quality 33", 0)
+	if err := src.Close(); err != nil {
+		t.Fatal(err)
+	}
+	src.SetQuality(50) // nobody is there
+}
+
+// The child's pictures are stamped by the clock that the parent was given.
+func TestGivenClock(t *testing.T) {
+	now := func() time.Time { return time.Now().Add(-time.Hour) }
+	src := open(t, "camera", 64, source.Env{Now: now})
+	picture, err := src.Next(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := time.Unix(0, 1_700_000_000_123_456_789).Add(-time.Hour); picture.Captured.Sub(want).Abs() > time.Second {
+		t.Errorf("captured at %v, want %v", picture.Captured, want)
+	}
+}
