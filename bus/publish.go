@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,6 +21,7 @@ type Publisher struct {
 	nc      *framesConn
 	subject string
 	preview string
+	account account // of PublishStored
 }
 
 // framesConn is the connection that all publishers of a Conn share.
@@ -29,6 +31,11 @@ type framesConn struct {
 	// limit is the server's max_payload; 0 while there is no connection. It is kept here because
 	// asking the nats.Conn would wait for the write that is under way.
 	limit atomic.Int64
+
+	// Of those who publish frames that are stored:
+	ledger      ledger
+	subscribing sync.Mutex
+	inbox       atomic.Pointer[string] // where the broker's answers come; nil: nobody has asked yet
 }
 
 // closeInTime closes the connection; a write to a frozen server does not hold it up for long.
@@ -36,6 +43,7 @@ func (c *framesConn) closeInTime() {
 	stuck := time.AfterFunc(abortGrace, c.abort)
 	defer stuck.Stop()
 	c.Close()
+	c.ledger.close()
 }
 
 // watch keeps limit, and calls those who were to be told before.
@@ -52,6 +60,7 @@ func (c *framesConn) watch(o *nats.Options) error {
 	before := o.DisconnectedErrCB
 	o.DisconnectedErrCB = func(nc *nats.Conn, err error) {
 		c.limit.Store(0)
+		c.ledger.lost()
 		if before != nil {
 			before(nc, err)
 		}
@@ -78,7 +87,9 @@ func (c *Conn) Publisher(id frame.CameraID) (*Publisher, error) {
 		frames.Conn = nc
 		c.frames = frames
 	}
-	return &Publisher{nc: c.frames, subject: id.FrameSubject(), preview: id.PreviewSubject()}, nil
+	return &Publisher{
+		nc: c.frames, subject: id.FrameSubject(), preview: id.PreviewSubject(), account: newAccount(id.StreamName()),
+	}, nil
 }
 
 // MaxBytes is how large a frame's data may be on this server now; 0 while there is no connection.
@@ -90,16 +101,16 @@ func (p *Publisher) MaxBytes() int { return int(max(0, p.nc.limit.Load()-headerR
 // [ErrDisconnected] and [ErrTooLarge]; the frame is then not sent, and is not kept for later.
 // Where f.Published is zero, the frame is sent with this moment in its place.
 func (p *Publisher) Publish(ctx context.Context, f *frame.Frame) error {
-	return p.publish(ctx, p.subject, f)
+	return p.publish(ctx, p.subject, f, false, "")
 }
 
 // PublishPreview is Publish for the small picture on cam.<id>.preview; it may be called from
 // another goroutine. f has the numbers of the frame that it was made from.
 func (p *Publisher) PublishPreview(ctx context.Context, f *frame.Frame) error {
-	return p.publish(ctx, p.preview, f)
+	return p.publish(ctx, p.preview, f, false, "")
 }
 
-func (p *Publisher) publish(ctx context.Context, subject string, f *frame.Frame) error {
+func (p *Publisher) publish(ctx context.Context, subject string, f *frame.Frame, stored bool, reply string) error {
 	if p.nc.limit.Load() == 0 {
 		return ErrDisconnected
 	}
@@ -108,7 +119,7 @@ func (p *Publisher) publish(ctx context.Context, subject string, f *frame.Frame)
 	if sent.Published.IsZero() {
 		sent.Published = time.Now()
 	}
-	err := p.nc.PublishMsg(&nats.Msg{Subject: subject, Header: sent.Header(false), Data: f.Data})
+	err := p.nc.PublishMsg(&nats.Msg{Subject: subject, Reply: reply, Header: sent.Header(stored), Data: f.Data})
 	switch {
 	case err == nil:
 		return nil

@@ -3,7 +3,11 @@ package bus
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/lensbus/lensbus/frame"
 )
@@ -15,9 +19,15 @@ type StreamLimits struct {
 	Replicas int           // on how many servers of a cluster
 }
 
-// ErrNoRoom is wrapped by what provisions a stream that the server has no room for: the sum of all
-// streams' Bytes must stay under the server's max_file_store.
-var ErrNoRoom = errors.New("no room on the server")
+// Errors of what provisions streams.
+var (
+	// ErrNoRoom: the sum of all streams' Bytes must stay under the server's max_file_store, and would not.
+	ErrNoRoom = errors.New("the server has no room for it")
+	// ErrForeignStream: there is a stream of that name which is not one that lensbus makes.
+	ErrForeignStream = errors.New("somebody else's stream")
+	// ErrNoJetStream: the server keeps no streams, or none for this account.
+	ErrNoJetStream = errors.New("the server has no JetStream")
+)
 
 // StreamAction is what is done to a camera's stream.
 type StreamAction string
@@ -30,13 +40,6 @@ const (
 	StreamReplaced StreamAction = "replaced" // one in memory, which held the newest frame only, gave way to one on file
 )
 
-// StreamChange is one setting of a stream that is changed.
-type StreamChange struct {
-	Setting string `json:"setting"`
-	From    string `json:"from"`
-	To      string `json:"to"`
-}
-
 // StreamPlan says what provisioning does, or has done, to a camera's stream.
 type StreamPlan struct {
 	Camera  frame.CameraID `json:"camera"`
@@ -47,20 +50,170 @@ type StreamPlan struct {
 
 // PlanStream says what [Conn.Provision] would do now. It changes nothing.
 func (c *Conn) PlanStream(ctx context.Context, id frame.CameraID, limits StreamLimits) (StreamPlan, error) {
-	return StreamPlan{}, errors.ErrUnsupported
+	js, err := jetstream.New(c.control)
+	if err != nil {
+		return StreamPlan{}, fmt.Errorf("stream of camera %s: %w", id, err)
+	}
+	plan, _, err := planStream(ctx, js, id, limits)
+	return plan, err
 }
 
 // Provision makes the camera's stream one of a recorded camera with these limits: on file, oldest
-// frames out first. A stream of such a kind is altered in place and loses no frames but those over new,
-// lower limits; one in memory that holds the newest frame is replaced. Any other is an error: it is
-// somebody else's, and is left alone. Its errors wrap [ErrNoRoom] where the server has none.
+// frames out first. Such a stream is altered in place and loses no frames but those over new, lower
+// limits; one in memory that holds the newest frame is replaced. Any other is an [ErrForeignStream]
+// and is left alone. Other errors to expect are [ErrNoRoom] and [ErrNoJetStream].
 func (c *Conn) Provision(ctx context.Context, id frame.CameraID, limits StreamLimits) (StreamPlan, error) {
-	return StreamPlan{}, errors.ErrUnsupported
+	js, err := jetstream.New(c.control)
+	if err != nil {
+		return StreamPlan{}, fmt.Errorf("stream of camera %s: %w", id, err)
+	}
+	for again := false; ; again = true {
+		plan, config, err := planStream(ctx, js, id, limits)
+		if err != nil {
+			return plan, err
+		}
+		err = carryOut(ctx, js, plan, config)
+		if err != nil && !again && changedMeanwhile(err) {
+			continue
+		}
+		return plan, provisionError(ctx, js, id, limits, err)
+	}
+}
+
+// changedMeanwhile says whether somebody else has made or deleted the stream since it was looked at.
+func changedMeanwhile(err error) bool {
+	return errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) || errors.Is(err, jetstream.ErrStreamNotFound)
 }
 
 // EnsureRecorded makes sure that the camera has a stream on file, for publishers where nobody else
 // provisions: it makes one with these limits where there is none or one in memory, and leaves one on
-// file as it is, whatever its limits. Its Storage is what the stream is kept in afterwards.
+// file as it is, whatever its limits. Its Storage is where frames are kept afterwards. Its errors are
+// those of [Conn.Provision].
 func (c *Conn) EnsureRecorded(ctx context.Context, id frame.CameraID, limits StreamLimits) (Storage, error) {
-	return StorageNone, errors.ErrUnsupported
+	js, err := jetstream.New(c.control)
+	if err != nil {
+		return StorageNone, fmt.Errorf("stream of camera %s: %w", id, err)
+	}
+	stream, err := js.Stream(ctx, id.StreamName())
+	switch {
+	case err == nil && stream.CachedInfo().Config.Storage == jetstream.FileStorage:
+		return StorageFile, nil
+	case err != nil && !errors.Is(err, jetstream.ErrStreamNotFound):
+		return StorageNone, provisionError(ctx, js, id, limits, err)
+	}
+	if _, err := c.Provision(ctx, id, limits); err != nil {
+		if stream != nil {
+			return StorageMemory, err
+		}
+		return StorageNone, err
+	}
+	return StorageFile, nil
+}
+
+// planStream compares the camera's stream with what it should be.
+func planStream(ctx context.Context, js jetstream.JetStream, id frame.CameraID, limits StreamLimits) (StreamPlan, jetstream.StreamConfig, error) {
+	plan := StreamPlan{Camera: id, Stream: id.StreamName(), Action: StreamCreated}
+	want := recordedStream(id, limits)
+	stream, err := js.Stream(ctx, plan.Stream)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return plan, want, nil
+	}
+	if err != nil {
+		return plan, want, provisionError(ctx, js, id, limits, err)
+	}
+	is := stream.CachedInfo().Config
+	if is.Storage == jetstream.MemoryStorage && is.MaxMsgs == 1 {
+		plan.Action = StreamReplaced
+		return plan, want, nil
+	}
+	if why := foreign(is); why != "" {
+		return plan, want, fmt.Errorf("stream %s: %w, %s: delete it (`nats stream rm %s`) or give the camera another id", plan.Stream, ErrForeignStream, why, plan.Stream)
+	}
+	to := reconcile(is, want)
+	plan.Changes = changes(is, to)
+	plan.Action = StreamUpdated
+	if len(plan.Changes) == 0 {
+		plan.Action = StreamKept
+	}
+	return plan, to, nil
+}
+
+func carryOut(ctx context.Context, js jetstream.JetStream, plan StreamPlan, config jetstream.StreamConfig) (err error) {
+	switch plan.Action {
+	case StreamReplaced:
+		if err := js.DeleteStream(ctx, plan.Stream); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+			return err
+		}
+		_, err = js.CreateStream(ctx, config)
+	case StreamCreated:
+		_, err = js.CreateStream(ctx, config)
+	case StreamUpdated:
+		_, err = js.UpdateStream(ctx, config)
+	}
+	return err
+}
+
+// What JetStream calls its refusals.
+const (
+	codeAccountLimit    jetstream.ErrorCode = 10002 // resource limits exceeded for account
+	codeInsufficient    jetstream.ErrorCode = 10023 // insufficient resources
+	codeNoStorage       jetstream.ErrorCode = 10047 // insufficient storage resources available
+	codeReplicas        jetstream.ErrorCode = 10074 // replicas > 1 not supported in non-clustered mode
+	codeStoreFailed     jetstream.ErrorCode = 10077 // storing failed; the text says why
+	codeStreamMaxBytes  jetstream.ErrorCode = 10122 // stream max bytes exceeds account limit
+	codeTooManyRequests jetstream.ErrorCode = 10167 // more is waiting to be stored than the server holds
+)
+
+// provisionError makes one line for people of what JetStream says; nil of nil.
+func provisionError(ctx context.Context, js jetstream.JetStream, id frame.CameraID, limits StreamLimits, err error) error {
+	var refused jetstream.JetStreamError
+	switch {
+	case err == nil:
+		return nil
+	case noJetStream(err):
+		return fmt.Errorf("stream of camera %s: %w", id, ErrNoJetStream)
+	case errors.As(err, &refused) && refused.APIError() != nil:
+		switch refused.APIError().ErrorCode {
+		case codeNoStorage, codeAccountLimit, codeStreamMaxBytes, codeInsufficient:
+			return fmt.Errorf("stream of camera %s: %w: buffer_bytes is %s and %s: raise max_file_store or keep less (%w)",
+				id, ErrNoRoom, bytesText(limits.Bytes), promised(ctx, js), err)
+		case codeReplicas:
+			return fmt.Errorf("stream of camera %s: replicas is %d and the server is not in a cluster: %w", id, limits.Replicas, err)
+		}
+	}
+	return fmt.Errorf("stream of camera %s: %w", id, err)
+}
+
+// noJetStream says whether err means that the server keeps no streams.
+func noJetStream(err error) bool {
+	return errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) || errors.Is(err, nats.ErrNoResponders)
+}
+
+// promised says what the streams on file may take together, as far as this user may know.
+func promised(ctx context.Context, js jetstream.JetStream) string {
+	sum, n := int64(0), 0
+	list := js.ListStreams(ctx)
+	for info := range list.Info() {
+		if info.Config.Storage == jetstream.FileStorage && info.Config.MaxBytes > 0 {
+			sum += info.Config.MaxBytes
+			n++
+		}
+	}
+	if list.Err() != nil {
+		return "the server's other streams have the rest"
+	}
+	return fmt.Sprintf("the %d other streams on file may take %s", n, bytesText(sum))
+}
+
+// bytesText is a size as configuration files have it.
+func bytesText(n int64) string {
+	for _, u := range []struct {
+		bytes int64
+		name  string
+	}{{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}} {
+		if n != 0 && n%u.bytes == 0 {
+			return fmt.Sprintf("%d%s", n/u.bytes, u.name)
+		}
+	}
+	return fmt.Sprintf("%dB", n)
 }

@@ -2,7 +2,9 @@ package bus
 
 import (
 	"context"
-	"errors"
+	"strconv"
+
+	"github.com/nats-io/nats.go"
 
 	"github.com/lensbus/lensbus/frame"
 )
@@ -24,6 +26,14 @@ const (
 	UnstoredDisconnected UnstoredReason = "disconnected" // the connection was lost before the answer
 )
 
+// UnstoredReasons are all reasons.
+func UnstoredReasons() []UnstoredReason {
+	return []UnstoredReason{
+		UnstoredWindow, UnstoredTimeout, UnstoredNoStream, UnstoredBusy, UnstoredNoRoom,
+		UnstoredTooLarge, UnstoredDuplicate, UnstoredRefused, UnstoredDisconnected,
+	}
+}
+
 // StoredStats account for every frame that was published with [Publisher.PublishStored] and has left:
 // Sent = Stored + the sum of Unstored + InFlight.
 type StoredStats struct {
@@ -32,15 +42,61 @@ type StoredStats struct {
 	Unstored map[UnstoredReason]uint64 // not confirmed; each was published live all the same
 	InFlight int                       // waiting for the broker's answer
 	LastSeq  uint64                    // the number in the stream of the newest frame confirmed
+	// Stopped is why the broker is not asked to confirm every frame now, only one a second to see
+	// whether it does again; "" while it is asked.
+	Stopped UnstoredReason
 }
 
 // PublishStored is Publish for a recorded camera: the frame goes to the viewers as any other, and the
 // broker is asked to confirm that it has stored it. It does not wait for that. Where the broker does
 // not keep up, the frame is published without asking and counts as unstored; see
 // [Publisher.StoredStats]. It returns what Publish returns.
+//
+// Unstored means not confirmed. Such a frame is often in the stream all the same.
 func (p *Publisher) PublishStored(ctx context.Context, f *frame.Frame) error {
-	return errors.ErrUnsupported
+	inbox, err := p.nc.listen()
+	if err != nil {
+		return err
+	}
+	number, asking := p.nc.ledger.begin(&p.account)
+	reply := ""
+	if asking {
+		reply = inbox + "." + strconv.FormatUint(number, 36)
+	}
+	err = p.publish(ctx, p.subject, f, true, reply)
+	p.nc.ledger.left(&p.account, number, err == nil)
+	return err
 }
 
-// StoredStats returns the account so far, complete and exact at every moment.
-func (p *Publisher) StoredStats() StoredStats { return StoredStats{} }
+// StoredStats returns the account so far. It is exact at every moment.
+func (p *Publisher) StoredStats() StoredStats { return p.nc.ledger.stats(&p.account) }
+
+// StoredChanged gets a value when [StoredStats].Stopped has changed.
+func (p *Publisher) StoredChanged() <-chan struct{} { return p.account.changed }
+
+// listen returns the inbox to which the broker's answers come, and subscribes to it first: one
+// subscription for all cameras of the connection, and none where nothing is recorded.
+func (c *framesConn) listen() (inbox string, err error) {
+	if inbox := c.inbox.Load(); inbox != nil {
+		return *inbox, nil
+	}
+	c.subscribing.Lock()
+	defer c.subscribing.Unlock()
+	if inbox := c.inbox.Load(); inbox != nil {
+		return *inbox, nil
+	}
+	if c.limit.Load() == 0 { // subscribing would wait for the connection's lock
+		return "", ErrDisconnected
+	}
+	inbox = c.NewInbox()
+	_, err = c.Subscribe(inbox+".*", func(m *nats.Msg) {
+		if number, err := strconv.ParseUint(m.Subject[len(inbox)+1:], 36, 64); err == nil {
+			c.ledger.answered(number, readAnswer(m))
+		}
+	})
+	if err != nil {
+		return "", ErrDisconnected // closed, that is
+	}
+	c.inbox.Store(&inbox)
+	return inbox, nil
+}
