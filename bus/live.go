@@ -27,8 +27,13 @@ type Live struct {
 	clock   *clock   // of the camera's publisher
 	metrics *metrics // of the Conn
 
+	began time.Time
+
 	mu   sync.Mutex
 	prev frame.Frame // the newest frame, Data dropped
+	// settled is set by the first frame of a subscription. Until then the link is only looked at, and
+	// what is left out meanwhile is not missed: the viewer has just come.
+	settled bool
 	// Frames in a row that are older than prev, and the number of the last; see astray.
 	older    int
 	olderSeq uint64
@@ -40,7 +45,7 @@ type Live struct {
 type LiveStats struct {
 	Received uint64                  // frames that arrived
 	Bytes    uint64                  // of their data
-	Missed   uint64                  // frames that were sent and did not arrive, by their sequence; 0 of a preview, which leaves frames out
+	Missed   uint64                  // frames that were sent and did not arrive, by their sequence, but for the first look at the link; 0 of a preview, which leaves frames out
 	Rejected map[frame.Reason]uint64 // messages that were no frames
 	Arrived  time.Time               // when the newest frame arrived; zero: none yet
 	Fetching bool                    // the link is slower than the stream
@@ -64,7 +69,7 @@ func (c *Conn) live(id frame.CameraID, preview bool) (*Live, error) {
 	if c.link == nil {
 		c.link = newLink(c.dial, c.log)
 	}
-	l := &Live{id: id, preview: preview, link: c.link, clock: c.clockOf(id), metrics: c.metrics, stopWatch: c.watchFor(id, preview)}
+	l := &Live{id: id, preview: preview, link: c.link, clock: c.clockOf(id), metrics: c.metrics, began: time.Now(), stopWatch: c.watchFor(id, preview)}
 	l.reader = l.latest.Reader()
 	c.link.add(l)
 	return l, nil
@@ -106,6 +111,13 @@ func (l *Live) Close() error {
 	l.latest.Close(ErrClosed)
 	l.stopWatch()
 	return nil
+}
+
+// settle notes that the newest frame came through a subscription.
+func (l *Live) settle() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.settled = true
 }
 
 // receive takes a message as it came from the wire and returns whether it is a new frame.
@@ -150,6 +162,7 @@ const (
 	mostMissed  = 1 << 32
 	strayFrames = 3
 	strayAfter  = time.Second
+	lookAtMost  = 3 * time.Second // a link that takes longer is slow, and does miss frames
 )
 
 // astray is called with mu held for a frame whose number is not newer. It is true when the newest
@@ -173,7 +186,8 @@ func (l *Live) accept(f frame.Frame) bool {
 		return false
 	}
 	var missed uint64
-	if gap := f.MissedSince(&l.prev); !l.preview && gap < mostMissed {
+	looking := !l.settled && time.Since(l.began) < lookAtMost
+	if gap := f.MissedSince(&l.prev); !l.preview && !looking && gap < mostMissed {
 		missed = gap
 	}
 	l.older, l.olderSeq = 0, 0

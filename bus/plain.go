@@ -24,6 +24,7 @@ func (k *link) plain(ctx context.Context, nc *nats.Conn) bool {
 		leg.late = lateness{}
 		sub, err := nc.Subscribe(leg.live.subject(), func(m *nats.Msg) {
 			f, isNew := leg.live.receive(m.Subject, m.Header, m.Data)
+			leg.live.settle()
 			if now := time.Now(); isNew && k.piles(leg, now, leg.late.observe(now, now.Sub(leg.left(&f)))) {
 				select {
 				case behind <- struct{}{}:
