@@ -42,8 +42,12 @@ type Config struct {
 	// limit, not an allocation; a camera that is not recorded takes one picture.
 	MaxMemoryStore Bytes `yaml:"max_memory_store"`
 	// MaxFileStore bounds what all streams on file may hold together. Default 10GiB. Keep it under
-	// 80 % of a volume that nothing else fills: a full one stops storing until a restart.
+	// 80 % of a volume that nothing else fills: on a full one nothing is stored until there is room
+	// again, while live pictures go on.
 	MaxFileStore Bytes `yaml:"max_file_store"`
+	// Sync is when what is stored in Store is forced to disk: always, which is the default, before
+	// the broker confirms it, or every so often.
+	Sync Sync `yaml:"sync"`
 
 	// MaxPayload is the largest message, headers included. Default 8MiB, at most 64MiB, though
 	// above 8MiB one slow client delays the others noticeably.
@@ -113,6 +117,9 @@ func (c Config) Validate() error {
 	}
 	if c.WriteDeadline < 100*time.Millisecond || c.WriteDeadline > time.Minute {
 		wrong("write_deadline: %s is outside 100ms to 1m", c.WriteDeadline)
+	}
+	if every := time.Duration(c.Sync); every != 0 && (every < 100*time.Millisecond || every > 10*time.Minute) {
+		wrong("sync: %s is outside 100ms to 10m", every)
 	}
 	if c.NoJetStream && c.Store != "" {
 		wrong("store: %s stores nothing while no_jetstream is set: remove one of them", c.Store)

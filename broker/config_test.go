@@ -32,6 +32,9 @@ func TestValidate(t *testing.T) {
 		{"deadline", Config{WriteDeadline: time.Hour}, []string{"write_deadline: 1h0m0s"}},
 		{"negative stores", Config{MaxMemoryStore: -1, MaxFileStore: -1}, []string{"max_memory_store:", "max_file_store:"}},
 		{"store and no store", Config{NoJetStream: true, Store: "/var/lib/x"}, []string{"store: /var/lib/x"}},
+		{"synced every so often", Config{Sync: Sync(10 * time.Second)}, nil},
+		{"synced too seldom", Config{Sync: Sync(time.Hour)}, []string{"sync: 1h0m0s is outside 100ms to 10m"}},
+		{"synced too often", Config{Sync: 1}, []string{"sync: 1ns"}},
 		{"everything at once", Config{Listen: "x", WriteDeadline: 1, MaxPending: 1}, []string{"listen:", "write_deadline:", "max_pending:"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -48,5 +51,23 @@ func TestValidate(t *testing.T) {
 	}
 	if err := (Config{Listen: "0.0.0.0:1"}).Validate(); !errors.Is(err, ErrInsecure) {
 		t.Errorf("%v is no ErrInsecure", err)
+	}
+}
+
+func TestSync(t *testing.T) {
+	for text, want := range map[string]Sync{"always": 0, "10s": Sync(10 * time.Second), "1m30s": Sync(90 * time.Second)} {
+		got := Sync(-1)
+		if err := got.UnmarshalText([]byte(text)); err != nil || got != want {
+			t.Errorf("%q: %d, %v", text, got, err)
+		}
+		if got.String() != text {
+			t.Errorf("%q is written as %q", text, got)
+		}
+	}
+	for _, text := range []string{"", "never", "10", "0s", "Always"} {
+		got := Sync(-7)
+		if err := got.UnmarshalText([]byte(text)); err == nil || got != -7 {
+			t.Errorf("%q: accepted as %d", text, got)
+		}
 	}
 }

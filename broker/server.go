@@ -30,6 +30,8 @@ type Server struct {
 	log   *slog.Logger
 	after []func() error // run by Close, last one first, once the server has ended
 
+	healing *healer // nil without JetStream
+
 	closing sync.Once
 	err     error
 }
@@ -103,8 +105,15 @@ func (s *Server) start(ctx context.Context, config Config) error {
 	if !s.nats.ReadyForConnections(5 * time.Second) {
 		return errors.New("the NATS server did not become ready within 5s")
 	}
+	if !config.NoJetStream {
+		s.healing = heal(s.nats, opts, 2*int64(config.MaxPayload), s.log)
+	}
 	return nil
 }
+
+// bufferedBytes is what may wait to be stored in a stream: four of the largest frames, and seconds of
+// a camera's usual ones. What comes on top is not stored, and who asked for a confirmation is told so.
+const bufferedBytes = 32 * MiB
 
 func options(config Config) (*server.Options, error) {
 	host, port, err := splitListen(config.Listen)
@@ -132,8 +141,11 @@ func options(config Config) (*server.Options, error) {
 		JetStreamMaxStore:      int64(config.MaxFileStore),
 		DisableJetStreamBanner: true,
 		// By default the server acknowledges what it has not synced for up to two minutes. A single
-		// node has no other copy.
-		SyncAlways: config.Store != "",
+		// node has no other copy. What is temporary has no need of it.
+		SyncAlways:   config.Store != "" && config.Sync == 0,
+		SyncInterval: time.Duration(config.Sync),
+		// What waits for a disk that does not keep up, for each stream, is in memory.
+		StreamMaxBufferedSize: int64(max(bufferedBytes, 4*config.MaxPayload)),
 	}, nil
 }
 
@@ -195,6 +207,7 @@ const closeWait = time.Second
 func (s *Server) Close() error {
 	s.closing.Do(func() {
 		var errs []error
+		s.healing.close()
 		if s.nats != nil {
 			// First and on its own, because this part is always waited for.
 			errs = append(errs, s.nats.ShutdownJetStream())

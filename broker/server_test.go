@@ -64,6 +64,9 @@ func TestLimitsReachClients(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := nc.Flush(); err != nil { // the server knows the subscription
+		t.Fatal(err)
+	}
 	inside := connect(t, "", nats.InProcessServer(s.InProcess()))
 	picture := bytes.Repeat([]byte{0xFF}, int(2*MiB)-1000)
 	if err := inside.Publish("cam.front.frame", picture); err != nil {

@@ -1,0 +1,143 @@
+package broker
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// smallVolume is a file system of its own of that many MiB.
+func smallVolume(t *testing.T, mebibytes int) string {
+	t.Helper()
+	folder := t.TempDir()
+	if err := syscall.Mount("tmpfs", folder, "tmpfs", 0, fmt.Sprintf("size=%dm", mebibytes)); err != nil {
+		t.Skipf("NOT TESTED: a full disk. Mounting a tmpfs takes root: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(folder, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return folder
+}
+
+// A disk that fills up stops storing and nothing else; when there is room again, storing goes on
+// without a restart of the broker, and what was confirmed is there.
+func TestFullDisk(t *testing.T) {
+	volume := smallVolume(t, 24)
+	var log lockedBuffer
+	s, err := Start(t.Context(), Config{Listen: "127.0.0.1:0", Store: filepath.Join(volume, "nats"), MaxPayload: MiB}, slog.New(slog.NewTextHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	nc := connect(t, s.URL())
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{
+		Name: "FRAMES_front", Subjects: []string{"cam.front.frame"}, Storage: jetstream.FileStorage, MaxBytes: 512 << 20, AllowDirect: true,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	viewer, err := connect(t, s.URL()).SubscribeSync("cam.front.frame")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := filepath.Join(volume, "somebody else's")
+	if err := os.WriteFile(other, make([]byte, 16<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	confirmed := uint64(0)
+	publish := func() error {
+		picture := bytes.Repeat([]byte{byte(confirmed)}, 200<<10)
+		msg, err := nc.Request("cam.front.frame", picture, time.Second)
+		if err == nil && !bytes.Contains(msg.Data, []byte(`"seq":`)) || err == nil && bytes.Contains(msg.Data, []byte(`"error"`)) {
+			err = errors.New(string(msg.Data))
+		}
+		if err == nil {
+			confirmed++
+		}
+		if _, err := viewer.NextMsg(20 * time.Second); err != nil {
+			t.Fatalf("a viewer: %v", err)
+		}
+		return err
+	}
+	within(t, "the disk to be full", func() bool { return publish() != nil })
+	if err := s.Ready(); err == nil || !strings.Contains(err.Error(), "write error") {
+		t.Errorf("ready with a full disk: %v", err)
+	}
+	s.healing.look(time.Now())
+	if text := log.String(); !strings.Contains(text, "cannot store") {
+		t.Errorf("log: %s", text)
+	}
+	if publish() == nil {
+		t.Error("it is confirmed with a full disk")
+	}
+
+	if err := os.Remove(other); err != nil {
+		t.Fatal(err)
+	}
+	before := confirmed
+	within(t, "storing to go on", func() bool { return publish() == nil }) // the healer's own ticks
+	if err := s.Ready(); err != nil {
+		t.Error(err)
+	}
+	within(t, "the log to say so", func() bool { return strings.Contains(log.String(), "stores again") })
+	stream, err := js.Stream(t.Context(), "FRAMES_front")
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := stream.Info(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.State.Msgs < confirmed {
+		t.Errorf("%d are kept, %d were confirmed, %d of them before the disk was full", info.State.Msgs, confirmed, before)
+	}
+	for n := range before {
+		msg, err := stream.GetMsg(t.Context(), n+1)
+		if err != nil || len(msg.Data) != 200<<10 || msg.Data[0] != byte(n) {
+			t.Fatalf("message %d of %d that were confirmed: %v", n+1, before, err)
+		}
+	}
+}
+
+func within(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(60 * time.Second); !condition(); {
+		if time.Now().After(deadline) {
+			t.Fatal("waited in vain for " + what)
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-t.Context().Done():
+			t.Fatal(t.Context().Err())
+		}
+	}
+}
+
+func TestJetStreamThatHasEndedBeginsAnew(t *testing.T) {
+	s := start(t, Config{Store: t.TempDir()})
+	if err := s.nats.ShutdownJetStream(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Ready(); err == nil {
+		t.Error("ready without JetStream")
+	}
+	within(t, "JetStream", func() bool { return s.Ready() == nil })
+	if _, err := newStream(t, connect(t, s.URL()), jetstream.FileStorage); err != nil {
+		t.Fatal(err)
+	}
+}
