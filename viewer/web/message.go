@@ -16,27 +16,48 @@ const maxClientMessage = 1 << 10
 
 // clientMessage is what a client may say.
 type clientMessage struct {
-	Type string      `json:"type"` // "ack" or "time"
+	Type string      `json:"type"` // "ack", "time", or of a replay "pause", "play", "speed", "seek", "step"
 	N    uint64      `json:"n"`    // ack: every frame up to this one is on the screen
 	T    json.Number `json:"t"`    // time: whatever the client wants to have back
+
+	ID       uint64   `json:"id"`          // of a command: the client's own number, which comes back as re
+	Position *float64 `json:"position_ms"` // seek; play, where it is given
+	Speed    float64  `json:"speed"`       // speed
+	Frames   int      `json:"frames"`      // step: 1 or -1
 }
 
 var errClientMessage = errors.New("not a message of this protocol")
 
-// parseClientMessage reads a text message. One that is no JSON or of an unknown type is an error,
-// which is normal: it is ignored.
+// parseClientMessage reads a text message. One that is no JSON, of an unknown type, or without what
+// its type needs is an error, which is normal: it is ignored.
 func parseClientMessage(data []byte) (clientMessage, error) {
 	var m clientMessage
 	if err := json.Unmarshal(data, &m); err != nil {
 		return clientMessage{}, fmt.Errorf("%w: %w", errClientMessage, err)
 	}
-	switch {
-	case m.Type == "ack":
-		return m, nil
-	case m.Type == "time" && m.T != "":
-		return m, nil
+	positionOK := m.Position == nil
+	if m.Position != nil {
+		_, positionOK = atMillis(*m.Position)
 	}
-	return clientMessage{}, errClientMessage
+	good := false
+	switch m.Type {
+	case "ack", "pause":
+		good = true
+	case "time":
+		good = m.T != ""
+	case "play":
+		good = positionOK
+	case "speed":
+		good = speedOK(m.Speed)
+	case "seek":
+		good = positionOK && m.Position != nil
+	case "step":
+		good = m.Frames == 1 || m.Frames == -1
+	}
+	if !good {
+		return clientMessage{}, errClientMessage
+	}
+	return m, nil
 }
 
 // appendFrameMessage is the text before the picture.

@@ -48,6 +48,8 @@ type Server struct {
 
 	ending  chan struct{} // closed by end
 	unknown chan struct{} // one for every request that waits for a camera that nobody has heard of
+	replays chan struct{} // one for every replay
+	exports chan struct{} // and for every export
 
 	mu       sync.Mutex
 	visits   map[*visit]struct{}
@@ -80,6 +82,8 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		authorise: func(*http.Request, frame.CameraID) error { return nil },
 		ending:    make(chan struct{}),
 		unknown:   make(chan struct{}, maxUnknown),
+		replays:   make(chan struct{}, mostReplays),
+		exports:   make(chan struct{}, mostExports),
 		visits:    make(map[*visit]struct{}),
 	}
 	s.handler = s.routes(files)
@@ -105,6 +109,9 @@ func (s *Server) routes(files assets) http.Handler {
 	mux.Handle("GET /cameras/{id}/preview.mjpeg", s.camera(small, s.preview))
 	mux.Handle("GET /cameras/{id}/snapshot.jpg", s.camera(full, s.snapshot))
 	mux.Handle("GET /cameras/{id}/live", s.camera(asAsked, s.live))
+	mux.Handle("GET /api/cameras/{id}/ranges", s.named(s.ranges))
+	mux.Handle("GET /cameras/{id}/replay", s.named(s.replay))
+	mux.Handle("GET /cameras/{id}/export.mp4", s.named(s.export))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte("ok\n"))
 	})
