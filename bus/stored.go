@@ -47,6 +47,9 @@ type StoredStats struct {
 	Stopped UnstoredReason
 }
 
+// Storing says whether frames are being confirmed: some have been, and it has not stopped.
+func (s StoredStats) Storing() bool { return s.Stored > 0 && s.Stopped == "" }
+
 // PublishStored is Publish for a recorded camera: the frame goes to the viewers as any other, and the
 // broker is asked to confirm that it has stored it. It does not wait for that. Where the broker does
 // not keep up, the frame is published without asking and counts as unstored; see
@@ -58,13 +61,13 @@ func (p *Publisher) PublishStored(ctx context.Context, f *frame.Frame) error {
 	if err != nil {
 		return err
 	}
-	number, asking := p.nc.ledger.begin(&p.account)
+	number, asking := p.nc.ledger.begin(&p.account, f)
 	reply := ""
 	if asking {
 		reply = inbox + "." + strconv.FormatUint(number, 36)
 	}
 	err = p.publish(ctx, p.subject, f, true, reply)
-	p.nc.ledger.left(&p.account, number, err == nil)
+	p.nc.ledger.left(&p.account, f, number, err == nil)
 	return err
 }
 
@@ -73,6 +76,22 @@ func (p *Publisher) StoredStats() StoredStats { return p.nc.ledger.stats(&p.acco
 
 // StoredChanged gets a value when [StoredStats].Stopped has changed.
 func (p *Publisher) StoredChanged() <-chan struct{} { return p.account.changed }
+
+// StoredOutcome says how the publication of one frame with [Publisher.PublishStored] came out.
+type StoredOutcome struct {
+	Epoch string
+	Seq   uint64
+	// Stored is the frame's number in the stream; 0 where the broker has not confirmed it.
+	Stored uint64
+	Reason UnstoredReason // "": the broker has confirmed that it stored the frame
+}
+
+// TellStored makes tell hear of every frame that is published with PublishStored from now on: once,
+// when it is known how it came out, in no certain order. A frame that PublishStored returned an error
+// for has none. tell is called from other goroutines, one at a time, while the publishing of all
+// cameras of the connection may wait for it: it must return at once and call nothing of p. Call
+// TellStored before the first PublishStored.
+func (p *Publisher) TellStored(tell func(StoredOutcome)) { p.account.tell = tell }
 
 // listen returns the inbox to which the broker's answers come, and subscribes to it first: one
 // subscription for all cameras of the connection, and none where nothing is recorded.

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"sync"
 	"time"
+
+	"github.com/lensbus/lensbus/frame"
 )
 
 // How frames wait for the broker's confirmation.
@@ -31,6 +33,7 @@ type account struct {
 	stats   StoredStats
 	probeAt time.Time
 	changed chan struct{}
+	tell    func(StoredOutcome) // nil: nobody asks
 }
 
 func newAccount(stream string) account {
@@ -40,13 +43,15 @@ func newAccount(stream string) account {
 // waiting is a frame whose answer is awaited.
 type waiting struct {
 	account  *account
+	epoch    string
+	seq      uint64
 	deadline time.Time // zero: it has not left yet
 	early    *answer   // came before it was known to have left
 }
 
 // begin is called before a frame is published. It returns the frame's number where the broker is to
 // be asked to confirm it. left must follow.
-func (l *ledger) begin(a *account) (number uint64, asking bool) {
+func (l *ledger) begin(a *account, f *frame.Frame) (number uint64, asking bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if a.stats.InFlight >= mostInFlight || l.closed {
@@ -63,13 +68,13 @@ func (l *ledger) begin(a *account) (number uint64, asking bool) {
 		l.waiting = make(map[uint64]*waiting)
 	}
 	l.next++
-	l.waiting[l.next] = &waiting{account: a}
+	l.waiting[l.next] = &waiting{account: a, epoch: f.Epoch, seq: f.Seq}
 	return l.next, true
 }
 
 // left is called when the frame that begin was called for has left, or could not. number is 0 where
 // the broker was not asked.
-func (l *ledger) left(a *account, number uint64, sent bool) {
+func (l *ledger) left(a *account, f *frame.Frame, number uint64, sent bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	w := l.waiting[number]
@@ -81,6 +86,7 @@ func (l *ledger) left(a *account, number uint64, sent bool) {
 				reason = UnstoredWindow
 			}
 			a.stats.Unstored[reason]++
+			a.say(StoredOutcome{Epoch: f.Epoch, Seq: f.Seq, Reason: reason})
 		}
 		return
 	}
@@ -124,6 +130,7 @@ func (l *ledger) settle(number uint64, w *waiting, with answer) {
 	delete(l.waiting, number)
 	a := w.account
 	a.stats.InFlight--
+	a.say(StoredOutcome{Epoch: w.epoch, Seq: w.seq, Stored: with.seq, Reason: with.reason})
 	if with.reason == "" {
 		a.stats.Stored++
 		a.stats.LastSeq = max(a.stats.LastSeq, with.seq)
@@ -138,6 +145,13 @@ func (l *ledger) settle(number uint64, w *waiting, with answer) {
 		return
 	}
 	a.stop(with.reason)
+}
+
+// say tells how a frame's publication came out.
+func (a *account) say(o StoredOutcome) {
+	if a.tell != nil {
+		a.tell(o)
+	}
 }
 
 // stop sets why the broker is not asked any more; "" where it is asked again.
