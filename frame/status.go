@@ -53,6 +53,12 @@ type Status struct {
 
 	Sent    uint64            `json:"sent"`    // frames in this epoch
 	Dropped map[string]uint64 `json:"dropped"` // frames not sent, by reason
+	// Recorded is true where the broker is asked to store the frames. Then Stored counts those that it
+	// has confirmed in this epoch, and Unstored, by reason, those that it has not and that were
+	// published all the same; a few more are waiting for its answer.
+	Recorded bool              `json:"recorded,omitempty"`
+	Stored   uint64            `json:"stored,omitempty"`
+	Unstored map[string]uint64 `json:"unstored,omitempty"`
 	// Stream says where the newest frame is kept for who comes later: "memory", "file" or "none".
 	Stream string `json:"stream"`
 }
@@ -115,6 +121,11 @@ func (s *Status) check() error {
 	for reason := range s.Dropped {
 		if !validCameraID(reason) {
 			return fmt.Errorf("bad reason for a dropped frame: %.40q", reason)
+		}
+	}
+	for reason := range s.Unstored {
+		if !validCameraID(reason) {
+			return fmt.Errorf("bad reason for an unstored frame: %.40q", reason)
 		}
 	}
 	return nil

@@ -63,6 +63,7 @@ func (c *camera) status() frame.Status {
 	s := c.state.status()
 	s.FPSAsked = c.tuning.settings().FPS
 	s.Watchers, _ = c.leases.watchers(time.Now())
+	c.addStored(&s)
 	return s
 }
 

@@ -38,6 +38,8 @@ type camera struct {
 	version  string
 	stateDir string
 	replace  bool
+	// unstored gets a token when frames of a recorded camera begin, or cease, not to be stored.
+	unstored chan struct{}
 }
 
 func newCamera(id frame.CameraID, cfg CameraConfig, deps Deps, host string) (*camera, error) {
@@ -63,14 +65,17 @@ func newCamera(id frame.CameraID, cfg CameraConfig, deps Deps, host string) (*ca
 	case isSaved:
 		log.Info("settings saved earlier hold", "settings", kept.Settings)
 	}
+	sender := newSender(id, out, state, log)
+	sender.recorded = cfg.Recorded()
 	return &camera{
 		id: id, cfg: cfg, spec: spec, bus: deps.Bus, state: state, log: log,
 		open:    opener(spec.Kind, cfg.Isolate == nil || *cfg.Isolate, deps.Worker),
-		sender:  newSender(id, out, state, log),
+		sender:  sender,
 		tuning:  newTuning(spec, cfg.Quality, kept),
 		leases:  newLeases(),
 		device:  deviceOf(spec),
 		metrics: deps.Metrics, version: cmp.Or(deps.Version, "0.0.0"), stateDir: deps.StateDir, replace: deps.Replace,
+		unstored: make(chan struct{}, 1),
 	}, nil
 }
 
@@ -94,6 +99,7 @@ func (c *camera) run(ctx context.Context) error {
 	running.Go(func() { c.keepStream(beside) })
 	running.Go(func() { c.announce(beside) })
 	running.Go(func() { c.preview(beside) })
+	running.Go(func() { c.watchStoring(beside) })
 	running.Go(func() { c.watchTwins(beside, end) })
 	sent := make(chan struct{})
 	go func() {

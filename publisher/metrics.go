@@ -19,7 +19,7 @@ import (
 type Metrics struct {
 	sent, bytes, dropped, openings       *prometheus.Desc
 	state, rate, width, height, watchers *prometheus.Desc
-	lastFrame                            *prometheus.Desc
+	lastFrame, stored, unstored          *prometheus.Desc
 	latency                              *prometheus.HistogramVec
 
 	mu      sync.Mutex
@@ -42,6 +42,8 @@ func NewMetrics() *Metrics {
 		height:    desc("height_pixels", "Height of the newest frame, pixels."),
 		watchers:  desc("watchers", "Who watches: leases that are held."),
 		lastFrame: desc("last_frame_timestamp_seconds", "When the newest frame was captured, Unix seconds."),
+		stored:    desc("frames_stored_total", "Frames of a recorded camera that the broker has confirmed as stored."),
+		unstored:  desc("frames_unstored_total", "Frames of a recorded camera that were published and not confirmed as stored.", "reason"),
 		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "lensbus_publisher_capture_to_publish_seconds", Buckets: bus.LatencyBuckets(),
 			Help: "From a frame's capture to its being handed to NATS, seconds.",
@@ -71,7 +73,7 @@ func (m *Metrics) add(c *camera) (remove func()) {
 
 // Describe implements prometheus.Collector.
 func (m *Metrics) Describe(out chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{m.sent, m.bytes, m.dropped, m.openings, m.state, m.rate, m.width, m.height, m.watchers, m.lastFrame} {
+	for _, desc := range []*prometheus.Desc{m.sent, m.bytes, m.dropped, m.openings, m.state, m.rate, m.width, m.height, m.watchers, m.lastFrame, m.stored, m.unstored} {
 		out <- desc
 	}
 	m.latency.Describe(out)
@@ -105,6 +107,12 @@ func (m *Metrics) collect(c *camera, out chan<- prometheus.Metric) {
 	}
 	for reason, n := range s.Dropped {
 		count(m.dropped, n, reason)
+	}
+	if s.Recorded {
+		count(m.stored, s.Stored)
+		for _, reason := range bus.UnstoredReasons() {
+			count(m.unstored, s.Unstored[string(reason)], string(reason))
+		}
 	}
 	count(m.openings, c.tuning.openings())
 	for _, state := range []frame.State{

@@ -21,6 +21,8 @@ type sender struct {
 	state *state
 	fit   fitter
 	log   *slog.Logger
+	// recorded is true where the broker is to store the frames.
+	recorded bool
 	// latency is told how long each frame took from its capture to here; nil: nobody asks.
 	latency prometheus.Observer
 
@@ -80,7 +82,11 @@ func (s *sender) send(ctx context.Context, picture source.Picture) {
 		Codec: frame.JPEG, Width: info.Width, Height: info.Height, Key: true, Data: data,
 	}
 	s.newest.Put(f)
-	switch err := s.out.Publish(ctx, &f); {
+	publish := s.out.Publish
+	if s.recorded {
+		publish = s.out.PublishStored
+	}
+	switch err := publish(ctx, &f); {
 	case err == nil:
 		s.seq++
 		now := time.Now()
