@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -56,8 +57,8 @@ type Options struct {
 }
 
 // Conn is a connection to a lensbus: one NATS connection for control and status, and on demand one
-// that publishes frames and one that receives them, so that neither pictures nor a slow link delay
-// control. It reconnects for ever. Its methods may be used from any goroutine.
+// that publishes frames, one that receives them and one for recorded ones, so that neither pictures
+// nor a slow link delay control. It reconnects for ever. Its methods may be used from any goroutine.
 type Conn struct {
 	dial    func(purpose string, more ...nats.Option) (*nats.Conn, error)
 	log     *slog.Logger
@@ -67,7 +68,10 @@ type Conn struct {
 	mu     sync.Mutex
 	frames *framesConn // publishes frames; nil until the first Publisher
 	link   *link       // receives frames; nil until the first Live
-	closed bool
+	// recordings carries what is recorded, either way; nil until that is asked for or served.
+	recordings *framesConn
+	closed     bool
+	durables   map[*Durable]struct{} // that are not closed
 
 	clocks sync.Map // frame.CameraID → *clock
 }
@@ -122,17 +126,26 @@ func (c *Conn) WaitConnected(ctx context.Context) error {
 // Close ends everything that was made from c and waits for it. It is safe twice.
 func (c *Conn) Close() error {
 	c.mu.Lock()
-	frames, link, was := c.frames, c.link, c.closed
+	frames, link, recordings, was := c.frames, c.link, c.recordings, c.closed
 	c.closed = true
+	durables := slices.Collect(maps.Keys(c.durables))
 	c.mu.Unlock()
 	if was {
 		return nil
 	}
+	var ending sync.WaitGroup
+	for _, d := range durables {
+		ending.Go(func() { _ = d.Close() }) // has no error
+	}
+	ending.Wait()
 	if link != nil {
 		link.close()
 	}
 	if frames != nil {
 		frames.closeInTime()
+	}
+	if recordings != nil {
+		recordings.closeInTime()
 	}
 	c.control.Close()
 	return nil

@@ -1,0 +1,332 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/lensbus/lensbus/frame"
+)
+
+// One request for messages: for how many, how long it stands, and how often the server says
+// meanwhile that it is there.
+const (
+	pullBatch     = 512
+	pullExpires   = 30 * time.Second
+	pullHeartbeat = 5 * time.Second
+	pullSilence   = 2*pullHeartbeat + time.Second
+)
+
+// How long to wait before the next try, by what is wrong.
+const (
+	absentWait   = 2 * time.Second
+	firstBackoff = 250 * time.Millisecond
+	mostBackoff  = 5 * time.Second
+)
+
+// errLost: messages have not arrived. They are asked for again.
+var errLost = errors.New("frames did not arrive and are asked for again")
+
+// manyRewinds in a row without a new message are no accident.
+const manyRewinds = 5
+
+// run binds and receives, for ever.
+func (d *Durable) run(ctx context.Context) {
+	backoff := firstBackoff
+	for ctx.Err() == nil {
+		err := d.awaitConnection(ctx)
+		if err == nil {
+			err = d.bind(ctx)
+		}
+		if err == nil {
+			before := d.last
+			err = d.receive(ctx)
+			if d.last != before {
+				backoff, d.rewinds = firstBackoff, 0
+			}
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		switch {
+		case errors.Is(err, ErrDisconnected): // the connection comes back by itself
+			d.explain(err)
+			sleep(ctx, firstBackoff/4)
+			continue
+		case errors.Is(err, errLost):
+			if d.rewinds++; d.rewinds < manyRewinds {
+				d.log.Debug("stored frames", "error", err, "after", d.last)
+				continue
+			}
+			err = fmt.Errorf("frames of the consumer %s do not arrive here: does another recorder use it? Give each its own --durable", d.o.Name)
+		}
+		d.explain(err)
+		if errors.Is(err, errNoStream) || errors.Is(err, errNotRecorded) {
+			sleep(ctx, absentWait)
+			continue
+		}
+		sleep(ctx, backoff)
+		backoff = min(2*backoff, mostBackoff)
+	}
+}
+
+// explain makes err the reason why nothing comes, and logs it when it is a new one.
+func (d *Durable) explain(err error) {
+	d.mu.Lock()
+	before := d.state.Reason
+	d.state.Ready, d.state.Reason = false, err.Error()
+	d.state.Absent = errors.Is(err, errNoStream) || errors.Is(err, errNotRecorded)
+	now := d.state
+	d.mu.Unlock()
+	switch {
+	case before == now.Reason:
+	case now.Absent:
+		d.log.Info("nothing to record so far", "reason", now.Reason)
+	default:
+		d.log.Warn("stored frames do not come", "error", err)
+	}
+}
+
+func (d *Durable) ready() {
+	d.mu.Lock()
+	before := d.state.Reason
+	d.state.Ready, d.state.Absent, d.state.Reason = true, false, ""
+	d.mu.Unlock()
+	if before != "" {
+		d.log.Info("stored frames come again", "was", before)
+	}
+}
+
+func (d *Durable) awaitConnection(ctx context.Context) error {
+	connected := d.nc.StatusChanged(nats.CONNECTED)
+	defer d.nc.RemoveStatusListener(connected)
+	for !d.nc.IsConnected() {
+		d.explain(ErrDisconnected)
+		select {
+		case <-connected:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// receive hands messages over until something is wrong.
+func (d *Durable) receive(ctx context.Context) error {
+	lost := d.nc.StatusChanged(nats.RECONNECTING, nats.DISCONNECTED, nats.CLOSED)
+	defer d.nc.RemoveStatusListener(lost)
+	arrived := make(chan *nats.Msg, d.pullBatch+16) // a pull never brings more
+	inbox := d.nc.NewInbox()
+	sub, err := d.nc.ChanSubscribe(inbox+".*", arrived)
+	if err != nil {
+		return ErrDisconnected
+	}
+	defer func() { _ = sub.Unsubscribe() }() // fails only where the connection has gone
+	subject := "$JS.API.CONSUMER.MSG.NEXT." + d.id.StreamName() + "." + d.o.Name
+	ctx, stop := d.refused.watch(ctx, subject)
+	defer stop()
+	silence := time.NewTimer(pullSilence)
+	defer silence.Stop()
+	for n := 1; ; n++ {
+		p := pull{reply: fmt.Sprintf("%s.%d", inbox, n), left: d.pullBatch}
+		request, err := json.Marshal(struct {
+			Expires   time.Duration `json:"expires"`
+			Batch     int           `json:"batch"`
+			MaxBytes  int           `json:"max_bytes"`
+			Heartbeat time.Duration `json:"idle_heartbeat"`
+		}{d.pullExpires, p.left, d.pullBytes, min(pullHeartbeat, d.pullExpires/3)})
+		if err != nil {
+			return fmt.Errorf("ask for stored frames: %w", err)
+		}
+		if err := d.nc.PublishRequest(subject, p.reply, request); err != nil {
+			return ErrDisconnected
+		}
+		for p.left > 0 {
+			select {
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			case <-lost:
+				return ErrDisconnected
+			case <-silence.C:
+				if len(arrived) == 0 { // the caller may have taken long, and not the server
+					return fmt.Errorf("%w for %v", errNoAnswer, pullSilence)
+				}
+			case m := <-arrived:
+				if err := d.take(ctx, m, &p); err != nil {
+					return err
+				}
+			}
+			silence.Reset(pullSilence)
+		}
+	}
+}
+
+// pull is one request for messages.
+type pull struct {
+	reply string
+	left  int // how many messages may still come
+	came  int
+}
+
+// take handles one message of the server.
+func (d *Durable) take(ctx context.Context, m *nats.Msg, p *pull) error {
+	if strings.HasPrefix(m.Reply, "$JS.ACK.") {
+		p.left, p.came = p.left-1, p.came+1
+		return d.accept(ctx, m)
+	}
+	status, text := m.Header.Get("Status"), strings.ToLower(m.Header.Get("Description"))
+	switch {
+	case status == "":
+		d.log.Debug("a message that is neither a frame nor the server's", "subject", m.Subject)
+	case m.Subject != p.reply && status != "503": // of a request before this one
+	case status == "100": // the server is there
+		d.ready()
+	case status == "404", status == "408": // none for so long
+		p.left = 0
+	case strings.Contains(text, "batch completed"):
+		p.left = 0
+	case strings.Contains(text, "message size exceeds"):
+		p.left = 0
+		if p.came == 0 && d.pullBytes < mostPullBytes {
+			d.pullBytes = min(2*d.pullBytes, mostPullBytes)
+			d.log.Info("a stored frame is larger than what is asked for at a time: asking for more", "bytes", d.pullBytes)
+		} else if p.came == 0 {
+			return fmt.Errorf("a stored frame does not fit %d bytes, which is all that can be asked for at a time", d.pullBytes)
+		}
+	case status == "503":
+		return errors.New("the consumer does not answer")
+	default: // consumer deleted, leadership change, server shutdown
+		return fmt.Errorf("the server ends the delivery: %.80s", text)
+	}
+	return nil
+}
+
+// mostPullBytes is the largest message that a NATS server can be made to take.
+const mostPullBytes = 64<<20 + 64<<10
+
+// accept hands a message over if it is the next one.
+func (d *Durable) accept(ctx context.Context, m *nats.Msg) error {
+	meta, err := m.Metadata()
+	if err != nil || meta.Stream != d.id.StreamName() || meta.Consumer != d.o.Name {
+		d.log.Debug("a message of another consumer", "reply", m.Reply)
+		return nil
+	}
+	number := meta.Sequence.Stream
+	s := Stored{Number: number, At: meta.Timestamp, Pending: meta.NumPending, Header: m.Header, Data: m.Data, reply: m.Reply}
+	switch {
+	case number <= d.last:
+		d.count(func(s *DurableState) { s.Duplicates++ })
+		return nil
+	case number > d.last+1:
+		gone, err := d.isGone(ctx, number)
+		if err != nil {
+			return err
+		}
+		if !gone {
+			return errLost
+		}
+		if before := max(d.last, d.safe); before > 0 && number > before { // or the stream begins here, for this caller
+			s.Skipped = number - before - 1
+		}
+	}
+	s.Frame, err = frame.Decode(m.Subject, m.Header, m.Data, frame.Limits{})
+	if err == nil && s.Frame.Camera != d.id {
+		err = &frame.RejectError{Reason: frame.ReasonSubject, Detail: "a frame of camera " + string(s.Frame.Camera)}
+	}
+	if rejected := new(frame.RejectError); errors.As(err, &rejected) {
+		s.Rejected, s.Frame = rejected, frame.Frame{}
+	}
+	known := s.Rejected == nil && d.o.Has != nil && d.o.Has(s.Frame.Epoch, s.Frame.Seq)
+	if verify := d.verify; verify != 0 {
+		d.verify = 0
+		if number == verify && !known && d.o.Has != nil {
+			return d.startOver(ctx)
+		}
+		known = known || number == verify // who has no Has is believed
+	}
+	return d.hand(ctx, s, known)
+}
+
+// hand gives s to the caller, unless it has it.
+func (d *Durable) hand(ctx context.Context, s Stored, known bool) error {
+	d.doubt = [2]uint64{}
+	d.ready()
+	if known {
+		d.last = s.Number
+		d.mu.Lock()
+		d.state.Duplicates++
+		d.state.Pending = s.Pending
+		safe := d.handed == d.acked
+		d.mu.Unlock()
+		if safe { // nothing before it waits for the caller's acknowledgement
+			_ = d.nc.Publish(s.reply, []byte("+ACK")) // or it comes again
+		}
+		return nil
+	}
+	s.Restarted = d.restarted
+	d.mu.Lock()
+	before := d.handed
+	d.handed = s.Number
+	d.mu.Unlock()
+	select {
+	case d.out <- s:
+	case <-ctx.Done():
+		d.mu.Lock()
+		d.handed = before
+		d.mu.Unlock()
+		return context.Cause(ctx)
+	}
+	d.last, d.restarted = s.Number, false
+	d.count(func(state *DurableState) {
+		state.Pending = s.Pending
+		state.Lost += s.Skipped
+	})
+	return nil
+}
+
+func (d *Durable) count(note func(*DurableState)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	note(&d.state)
+}
+
+// isGone says whether the stream has dropped everything between d.last and the message of that
+// number. Otherwise it was lost on the way here: to acknowledge the message would lose it for good.
+func (d *Durable) isGone(ctx context.Context, number uint64) (bool, error) {
+	stream, err := d.streamInfo(ctx)
+	refusal := new(refusedError)
+	switch {
+	case err == nil && stream.State.FirstSeq >= number:
+		return true, nil
+	case err != nil && !errors.As(err, &refusal):
+		return false, err
+	}
+	// A hole in the middle, or a user who may not see the stream. What was delivered and has not
+	// arrived is delivered again, and before all else; where the next message is the same
+	// even then, there is nothing between.
+	hole := [2]uint64{d.last, number}
+	if d.doubt == hole {
+		return true, nil
+	}
+	d.doubt = hole
+	return false, nil
+}
+
+// startOver begins with the first message of a stream that turned out to be another one.
+func (d *Durable) startOver(ctx context.Context) error {
+	d.log.Warn("the stream is not the one that was recorded before: all that it has is looked at", "number_before", d.last+1)
+	d.restart()
+	stream, err := d.streamInfo(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := d.recreate(ctx, stream); err != nil {
+		return err
+	}
+	return errLost
+}
