@@ -2,6 +2,9 @@ package bus
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -39,9 +42,55 @@ type ExportResult struct {
 
 // Export writes what is recorded of the camera between two moments to w, as a file that any player
 // opens. It asks for no more than w has taken, so that a slow w is nobody's burden. progress, where
-// it is not nil, is called now and then from this goroutine, at last when all is written.
+// it is not nil, is called from this goroutine after every write, some 250 KB, and when all is written.
 //
 // Its errors are those of [Conn.Replay] and w's: what is in w is then not whole.
 func (c *Conn) Export(ctx context.Context, id frame.CameraID, o ExportOptions, w io.Writer, progress func(ExportProgress)) (ExportResult, error) {
-	return ExportResult{}, ErrNoRecorder
+	if progress == nil {
+		progress = func(ExportProgress) {}
+	}
+	request := frame.ExportRequest{From: o.From, To: o.To, Format: o.Format, Split: o.Split, Credit: defaultWindow}
+	if err := request.Check(); err != nil {
+		return ExportResult{}, &RecorderError{Camera: id, Verb: frame.VerbExport, Code: 400, Text: err.Error()}
+	}
+	job, err := c.startJob(ctx, id, frame.VerbExport, request, defaultWindow)
+	if err != nil {
+		return ExportResult{}, err
+	}
+	defer job.close()
+	var result ExportResult
+	done := ExportProgress{Total: job.about.Bytes}
+	for {
+		msg, kind, err := job.next(ctx)
+		switch {
+		case errors.Is(err, io.EOF):
+			if job.end.Bytes != result.Bytes {
+				return result, job.interrupted(fmt.Sprintf("%d bytes came of %d", result.Bytes, job.end.Bytes))
+			}
+			result.Frames, result.Rest = job.end.Frames, job.end.Rest
+			progress(done)
+			return result, nil
+		case err != nil:
+			return result, err
+		}
+		switch kind {
+		case frame.JobGap:
+			var gap frame.Gap
+			if json.Unmarshal(msg.Data, &gap) == nil && len(result.Gaps) < frame.MaxRanges {
+				result.Gaps = append(result.Gaps, gap)
+			}
+		case frame.JobData:
+			n, err := w.Write(msg.Data)
+			result.Bytes += int64(n)
+			if err != nil {
+				return result, fmt.Errorf("export of camera %s: write: %w", id, err)
+			}
+			done.Bytes = result.Bytes
+			if captured, ok := unixNano(msg.Header.Get(frame.HeaderCaptured)); ok {
+				done.Captured = captured
+			}
+			progress(done)
+			job.grant(n)
+		}
+	}
 }

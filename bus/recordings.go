@@ -20,7 +20,7 @@ var (
 	ErrNoRecorder = errors.New("no recorder for that camera on the bus")
 	// ErrInterrupted: the recorder or the connection to it went away in the middle. What came before
 	// is right; whoever wants the rest asks anew, from the last frame on.
-	ErrInterrupted = errors.New("the recorder went away in the middle")
+	ErrInterrupted = errors.New("interrupted")
 )
 
 // RecorderError is a recorder's refusal, or its word on why it stopped.
@@ -28,8 +28,8 @@ type RecorderError struct {
 	Camera frame.CameraID
 	Verb   string
 	// Code is like an HTTP status: 400 a request that makes no sense, 404 nothing is recorded there,
-	// 409 the size changes in the range, 413 too long, 429 too many at a time, 500 it went wrong,
-	// 503 not now.
+	// 408 the asker was not heard of for too long, 409 the size changes in the range, 413 too long,
+	// 429 too many at a time, 500 it went wrong, 503 not now.
 	Code int
 	Text string
 }
@@ -42,7 +42,11 @@ func (e *RecorderError) Error() string {
 // is missing. Times are by the publisher's clock. Nothing recorded there is no error: the answer is
 // empty. Its errors are [ErrNoRecorder], a [*RecorderError], and ctx's.
 func (c *Conn) Ranges(ctx context.Context, id frame.CameraID, from, to time.Time) (frame.Ranges, error) {
-	data, err := json.Marshal(frame.RangesRequest{From: from, To: to})
+	request := frame.RangesRequest{From: from, To: to}
+	if err := request.Check(); err != nil {
+		return frame.Ranges{}, &RecorderError{Camera: id, Verb: frame.VerbRanges, Code: 400, Text: err.Error()}
+	}
+	data, err := json.Marshal(request)
 	if err != nil {
 		return frame.Ranges{}, fmt.Errorf("ask for what is recorded of camera %s: %w", id, err)
 	}
@@ -71,4 +75,35 @@ func refusal(id frame.CameraID, verb string, msg *nats.Msg) error {
 	}
 	code, _ := strconv.Atoi(msg.Header.Get(micro.ErrorCodeHeader))
 	return &RecorderError{Camera: id, Verb: verb, Code: code, Text: text}
+}
+
+// forRecordings returns the connection that replays, exports and the reading of streams share, so
+// that recorded pictures delay neither live ones nor control.
+func (c *Conn) forRecordings() (*framesConn, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, ErrClosed
+	}
+	if c.recordings == nil {
+		recordings := new(framesConn)
+		nc, err := c.dial("recordings", nats.WriteBufferSize(2<<20), recordings.option, recordings.watch)
+		if err != nil {
+			return nil, fmt.Errorf("connect to NATS: %w", err)
+		}
+		recordings.Conn = nc
+		c.recordings = recordings
+	}
+	return c.recordings, nil
+}
+
+// awaitConnected waits until nc is connected.
+func awaitConnected(ctx context.Context, nc *nats.Conn) error {
+	if nc.IsConnected() {
+		return nil
+	}
+	if _, err := roundTrip(ctx, nc); err != nil {
+		return fmt.Errorf("%w: %w", ErrDisconnected, err)
+	}
+	return nil
 }

@@ -2,7 +2,8 @@ package bus
 
 import (
 	"context"
-	"io"
+	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/lensbus/lensbus/frame"
@@ -31,6 +32,7 @@ type ReplayOptions struct {
 // holds: a pause is not calling Next. It is for one goroutine, but Close. Seeking is closing one
 // and asking for another.
 type Replay struct {
+	job *job
 	gap *frame.Gap
 }
 
@@ -38,14 +40,51 @@ type Replay struct {
 // [ErrNoRecorder], a [*RecorderError] (code 404 where nothing is recorded there, 429 where too many
 // replay), and ctx's. Close the Replay after use; ctx is only for the asking.
 func (c *Conn) Replay(ctx context.Context, id frame.CameraID, o ReplayOptions) (*Replay, error) {
-	return nil, ErrNoRecorder
+	if o.Window <= 0 {
+		o.Window = defaultWindow
+	}
+	request := frame.ReplayRequest{
+		From: o.From, To: o.To, Follow: o.Follow, Speed: o.Speed,
+		EveryMS: o.Every.Milliseconds(), Credit: int64(o.Window),
+	}
+	if err := request.Check(); err != nil {
+		return nil, &RecorderError{Camera: id, Verb: frame.VerbReplay, Code: 400, Text: err.Error()}
+	}
+	job, err := c.startJob(ctx, id, frame.VerbReplay, request, int64(o.Window))
+	if err != nil {
+		return nil, err
+	}
+	return &Replay{job: job}, nil
 }
 
 // Next waits for the next frame. It returns [io.EOF] at the end of what was asked for, ctx's error
 // when ctx is done, [ErrClosed] after Close, an error that wraps [ErrInterrupted] where recorder or
 // connection went away, and a [*RecorderError] where the recorder stopped early and says why.
 // After an error other than ctx's it returns the same again.
-func (r *Replay) Next(ctx context.Context) (frame.Frame, error) { return frame.Frame{}, io.EOF }
+func (r *Replay) Next(ctx context.Context) (frame.Frame, error) {
+	r.gap = nil
+	for {
+		msg, kind, err := r.job.next(ctx)
+		if err != nil {
+			return frame.Frame{}, err
+		}
+		switch kind {
+		case frame.JobGap:
+			gap := new(frame.Gap)
+			if json.Unmarshal(msg.Data, gap) == nil {
+				r.gap = gap
+			}
+		case "":
+			r.job.grant(len(msg.Data))
+			f, err := frame.Decode(r.job.id.FrameSubject(), msg.Header, msg.Data, frame.Limits{})
+			if err != nil {
+				r.job.err = fmt.Errorf("replay of camera %s: %w", r.job.id, err)
+				return frame.Frame{}, r.job.err
+			}
+			return f, nil
+		}
+	}
+}
 
 // Gap is what is missing right before the frame that Next returned last, or, after io.EOF, before
 // the end; nil where nothing is.
@@ -53,4 +92,7 @@ func (r *Replay) Gap() *frame.Gap { return r.gap }
 
 // Close ends the replay, for the recorder too. It does not wait for the recorder, and is safe twice
 // and while Next waits.
-func (r *Replay) Close() error { return nil }
+func (r *Replay) Close() error {
+	r.job.close()
+	return nil
+}

@@ -167,4 +167,3 @@ func checkRange(from, to time.Time) error {
 
 // lastTime is the last one that Unix nanoseconds can say.
 func lastTime() time.Time { return time.Unix(0, 1<<63-1) }
-

@@ -1,0 +1,189 @@
+package bus
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/micro"
+
+	"github.com/lensbus/lensbus/frame"
+)
+
+// RecorderVerbs are what a recorder answers for a camera. Requests have been checked (see their
+// Check). An error that is a [*RecorderError] is told to the asker with its code, any other with
+// code 500.
+type RecorderVerbs struct {
+	Ranges func(context.Context, frame.RangesRequest) (frame.Ranges, error)
+	// Replay and Export run in a goroutine of their own for each asker; how many may run is for them
+	// to say. They call the Job's Begin, then send, and return: nil when all was sent. Their ctx ends
+	// with the service and when the asker is gone; its error is to be returned then.
+	Replay func(context.Context, frame.ReplayRequest, *Job) error
+	Export func(context.Context, frame.ExportRequest, *Job) error
+}
+
+// RecorderService says what a recorder offers for one camera.
+type RecorderService struct {
+	Camera  frame.CameraID
+	Version string // of the program, a semantic version
+	Verbs   RecorderVerbs
+	// Silence is after how long without a word an asker is given up. Default [frame.JobSilence].
+	Silence time.Duration
+}
+
+// ServeRecorder answers requests for a camera's recordings as an instance of the NATS micro service
+// "recorder" until ctx is done or the function that it returns is called, which is safe twice and
+// waits for what is under way. Of two recorders of one camera, one answers.
+//
+// Pictures and answers leave on a connection of their own, which needs the right to publish to the
+// askers' inboxes.
+func (c *Conn) ServeRecorder(ctx context.Context, o RecorderService) (stop func(), err error) {
+	failed := func(err error) error { return fmt.Errorf("recorder service of camera %s: %w", o.Camera, err) }
+	if o.Silence <= 0 {
+		o.Silence = frame.JobSilence
+	}
+	recordings, err := c.forRecordings()
+	if err != nil {
+		return nil, failed(err)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	service, err := micro.AddService(recordings.Conn, micro.Config{
+		Name:        frame.RecorderServiceName,
+		Version:     o.Version,
+		Description: "a camera's recordings on a lensbus",
+		Metadata:    map[string]string{frame.ServiceMetadataCamera: string(o.Camera)},
+	})
+	if err != nil {
+		cancel(nil)
+		return nil, failed(err)
+	}
+	s := &recorderServer{RecorderService: o, nc: recordings}
+	ended := sync.OnceFunc(func() {
+		cancel(errServiceEnds)
+		_ = service.Stop() // fails only where the connection has ended already
+		s.mu.Lock()
+		s.closed = true
+		s.mu.Unlock()
+		// A job that hangs in a write to a frozen server ends with the connection.
+		stuck := time.AfterFunc(4*abortGrace, recordings.abort)
+		defer stuck.Stop()
+		s.jobs.Wait()
+	})
+	for verb, answer := range map[string]func(context.Context, micro.Request) error{
+		frame.VerbRanges: s.ranges,
+		frame.VerbReplay: func(ctx context.Context, r micro.Request) error {
+			return begin(ctx, s, r, frame.VerbReplay, o.Verbs.Replay)
+		},
+		frame.VerbExport: func(ctx context.Context, r micro.Request) error {
+			return begin(ctx, s, r, frame.VerbExport, o.Verbs.Export)
+		},
+	} {
+		handle := micro.HandlerFunc(func(r micro.Request) { s.handle(ctx, r, answer) })
+		if err := service.AddEndpoint(verb, handle, micro.WithEndpointSubject(o.Camera.RecorderSubject(verb))); err != nil {
+			ended()
+			return nil, failed(err)
+		}
+	}
+	// Whoever ends ctx need not call stop.
+	unhook := context.AfterFunc(ctx, ended)
+	return func() { unhook(); ended() }, nil
+}
+
+// Why a job's context ends.
+var (
+	errServiceEnds = errors.New("the recorder ends")
+	errAskerEnded  = errors.New("the asker takes no more")
+	errAskerSilent = errors.New("the asker was not heard of for too long")
+)
+
+// recorderServer is a running RecorderService.
+type recorderServer struct {
+	RecorderService
+	nc   *framesConn
+	jobs sync.WaitGroup
+
+	mu     sync.Mutex
+	closed bool // no further job begins
+}
+
+// handle answers or refuses one request.
+func (s *recorderServer) handle(ctx context.Context, r micro.Request, answer func(context.Context, micro.Request) error) {
+	// As for cameras: nobody makes a recorder speak where the asker has no right to.
+	if !strings.HasPrefix(r.Reply(), "_INBOX") {
+		return
+	}
+	var err error
+	if size := len(r.Data()); size > frame.MaxControlBytes {
+		err = &RecorderError{Code: 413, Text: fmt.Sprintf("a request of %d bytes, at most %d", size, frame.MaxControlBytes)}
+	} else {
+		err = answer(ctx, r)
+	}
+	if err != nil {
+		refuseRequest(r, err)
+	}
+}
+
+func refuseRequest(r micro.Request, err error) {
+	said := saidOf(err)
+	_ = r.Error(strconv.Itoa(said.Code), said.Text, nil) // the asker may be gone
+}
+
+// saidOf is what an asker is told of err.
+func saidOf(err error) RecorderError {
+	known := new(RecorderError)
+	switch {
+	case errors.As(err, &known):
+		return RecorderError{Code: known.Code, Text: oneLine(known.Text)}
+	case errors.Is(err, errServiceEnds):
+		return RecorderError{Code: 503, Text: errServiceEnds.Error()}
+	case errors.Is(err, errAskerSilent):
+		return RecorderError{Code: 408, Text: errAskerSilent.Error()}
+	}
+	return RecorderError{Code: 500, Text: oneLine(err.Error())}
+}
+
+func (s *recorderServer) ranges(ctx context.Context, r micro.Request) error {
+	request, err := decodeRequest[frame.RangesRequest](r.Data())
+	if err != nil {
+		return err
+	}
+	ranges, err := s.Verbs.Ranges(ctx, request)
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(ranges)
+	if err != nil {
+		return err
+	}
+	return r.Respond(data)
+}
+
+// decodeRequest takes nothing that it does not know, so that a slip is not taken for a success. No
+// data is the zero request.
+func decodeRequest[T interface{ Check() error }](data []byte) (T, error) {
+	var request T
+	wrong := func(err error) (T, error) {
+		return request, &RecorderError{Code: 400, Text: err.Error()}
+	}
+	if len(data) > 0 {
+		decoder := json.NewDecoder(bytes.NewReader(data))
+		decoder.DisallowUnknownFields()
+		if err := decoder.Decode(&request); err != nil {
+			return wrong(fmt.Errorf("the request makes no sense: %w", err))
+		}
+		if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+			return wrong(errors.New("the request makes no sense: something comes after it"))
+		}
+	}
+	if err := request.Check(); err != nil {
+		return wrong(err)
+	}
+	return request, nil
+}
