@@ -1,0 +1,147 @@
+package segment
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/lensbus/lensbus/frame"
+)
+
+// SplitReason says why a frame belongs into a new segment.
+type SplitReason string
+
+// The values of [SplitReason].
+const (
+	SplitAge    SplitReason = "age"    // the segment is as long as it may be
+	SplitBytes  SplitReason = "bytes"  // the segment is as large as it may be
+	SplitEpoch  SplitReason = "epoch"  // the camera's publisher was started anew
+	SplitCodec  SplitReason = "codec"  // another codec
+	SplitSize   SplitReason = "size"   // pictures of another size
+	SplitBack   SplitReason = "back"   // the publisher's clock was put back
+	SplitJump   SplitReason = "jump"   // the next frame is far later
+	SplitStored SplitReason = "stored" // the broker's stream counts from the beginning again
+)
+
+// SplitError is returned by [Writer.Append] for a frame that belongs into a new segment. It is normal.
+type SplitError struct {
+	Path   string
+	Reason SplitReason
+}
+
+func (e *SplitError) Error() string {
+	return fmt.Sprintf("segment %s ends before this frame (%s)", e.Path, e.Reason)
+}
+
+func (w *Writer) split(f *frame.Frame, s *sampleBox) SplitReason {
+	since := s.captured - w.same.start
+	size := w.info.Bytes + w.pendingSize + int64(len(f.Data))
+	first := w.last.seq == 0
+	switch {
+	case f.Epoch != w.same.epoch:
+		return SplitEpoch
+	case f.Codec != w.same.codec:
+		return SplitCodec
+	case f.Width != w.same.width || f.Height != w.same.height:
+		return SplitSize
+	case since < 0, s.captured < w.last.captured:
+		return SplitBack
+	case first && since > 0:
+		return SplitJump // the name would not be true
+	case first:
+		return ""
+	case s.captured-w.last.captured > int64(w.options.Jump):
+		return SplitJump
+	case s.stored < w.last.stored:
+		return SplitStored
+	case since >= int64(w.options.Age):
+		return SplitAge
+	// A reader takes maxParts, and the last ones may be small.
+	case size > w.options.Bytes, w.parts >= maxParts-1, len(w.info.Gaps) >= maxAllGaps-2*maxGaps:
+		return SplitBytes
+	}
+	return ""
+}
+
+// Close flushes what is left and gives the file its final name. When it returns without an error, all
+// of that is on disk. A segment without a frame is deleted and Close returns [ErrNoFrames].
+//
+// After an error of the flush the file is as after Abort, still a .part for [Folder.Salvage]. After
+// one of the renaming all frames are safe too, and Info says which name the file has: it may have the
+// other one after a power cut. A second Close returns the same.
+func (w *Writer) Close() (Info, error) {
+	if w.closed {
+		return w.info, w.err
+	}
+	if err := w.Flush(); err != nil {
+		w.abandon()
+		return w.info, err
+	}
+	w.closed = true
+	if w.info.Frames == 0 {
+		w.abandon()
+		w.err = fmt.Errorf("segment %s: %w", w.info.Path, ErrNoFrames)
+		return w.info, w.err
+	}
+	if err := w.file.Close(); err != nil {
+		w.err = fmt.Errorf("closing segment %s: %w", w.info.Path, err)
+		return w.info, w.err
+	}
+	var err error
+	w.name, err = w.folder.rename(w.name, StateWhole)
+	if err != nil {
+		w.err = fmt.Errorf("closing segment %s: %w", w.info.Path, err)
+	}
+	w.info.Path = w.name.Path()
+	return w.info, w.err
+}
+
+// Abort gives the segment up. What is flushed stays in the .part file, for [Folder.Salvage]; what is
+// not is cut off where the disk allows it, so that it cannot come back as if it had been saved. A file
+// in which nothing was flushed is deleted. Abort may be called at any time and does nothing after Close.
+func (w *Writer) Abort() {
+	if !w.closed {
+		w.abandon()
+	}
+	if w.err == nil {
+		w.err = fmt.Errorf("segment %s: %w", w.info.Path, ErrClosed)
+	}
+}
+
+func (w *Writer) abandon() {
+	w.closed = true
+	clear(w.data)
+	w.data = nil
+	if w.info.Frames == 0 {
+		_ = w.file.Close()
+		if w.folder.before(OpRemove, w.info.Path) == nil {
+			_ = w.folder.root.Remove(w.info.Path)
+		}
+		return
+	}
+	if w.folder.before(OpTruncate, w.info.Path) == nil {
+		_ = w.file.Truncate(w.info.Bytes)
+	}
+	_ = w.file.Close()
+}
+
+// openFile opens a file of the folder for reading, or for what flags say.
+func (d *Folder) openFile(p string, flags int) (*os.File, Name, error) {
+	name, err := ParsePath(p)
+	if err != nil {
+		return nil, name, err
+	}
+	// Not waiting: somebody may have put a pipe there.
+	f, err := d.root.OpenFile(p, flags|openNonblock, 0)
+	if err != nil {
+		return nil, name, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is no file: %w", p, ErrDamaged)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, name, err
+	}
+	return f, name, nil
+}

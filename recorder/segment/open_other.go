@@ -1,0 +1,5 @@
+//go:build !unix
+
+package segment
+
+const openNonblock = 0

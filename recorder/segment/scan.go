@@ -1,0 +1,260 @@
+package segment
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// part is where a part is, and what its box says.
+type part struct {
+	box
+	offset int64 // of its box
+	head   int64 // bytes before its first frame's
+	size   int64 // bytes
+	// players is true where what players read of it is as it was written.
+	players bool
+}
+
+// errTorn says that a part goes on after the end of the file.
+var errTorn = errors.New("the file ends within a part")
+
+// source is a file, as far as it is looked at.
+type source struct {
+	io.ReaderAt
+	size int64
+}
+
+const readAhead = 4 << 10 // a part of a second fits: its box, its moof and the head of its mdat
+
+// readPart reads the part whose box begins at offset, without its frames. Its error is errTorn, or
+// says what is wrong.
+func (s source) readPart(offset int64) (*part, error) {
+	left := s.size - offset
+	if left < int64(4+len(boxMark)) {
+		return nil, errTorn
+	}
+	head := make([]byte, min(left, readAhead))
+	if err := s.readFull(head, offset); err != nil {
+		return nil, err
+	}
+	size, ok := boxSize(head)
+	if !ok {
+		return nil, errors.New("there is no part")
+	}
+	if int64(size) > left {
+		return nil, errTorn
+	}
+	head, err := s.more(head, size, offset)
+	if err != nil {
+		return nil, err
+	}
+	b, err := parseBox(head[:size])
+	if err != nil {
+		return nil, err
+	}
+	p := &part{box: *b, offset: offset, head: int64(size) + int64(b.moofSize) + mdatHead}
+	p.size = p.head + int64(b.dataSize)
+	if p.size > left {
+		return p, errTorn
+	}
+	if head, err = s.more(head, int(p.head), offset); err != nil {
+		return nil, err
+	}
+	moof := head[size : size+int(b.moofSize)]
+	p.players = checksum(moof) == b.moofCRC && bytes.Equal(head[p.head-mdatHead:p.head], appendMdatHead(nil, b.dataSize))
+	return p, nil
+}
+
+// more returns the first n bytes from offset, of which head are known.
+func (s source) more(head []byte, n int, offset int64) ([]byte, error) {
+	if n <= len(head) {
+		return head, nil
+	}
+	whole := make([]byte, n)
+	known := copy(whole, head)
+	return whole, s.readFull(whole[known:], offset+int64(known))
+}
+
+func (s source) readFull(to []byte, offset int64) error {
+	n, err := s.ReadAt(to, offset)
+	if n == len(to) {
+		return nil
+	}
+	if err == nil || errors.Is(err, io.EOF) {
+		return errTorn
+	}
+	return err
+}
+
+// partsStart returns where the first part begins: after ftyp and moov. False where these are not there.
+func (s source) partsStart() (int64, bool) {
+	var head [8]byte
+	if s.readFull(head[:], 0) != nil || string(head[4:]) != fileMark[:4] {
+		return 0, false
+	}
+	end := int64(binary.BigEndian.Uint32(head[:]))
+	if end < 8 || end > readAhead || s.readFull(head[:], end) != nil || string(head[4:]) != "moov" {
+		return 0, false
+	}
+	moov := int64(binary.BigEndian.Uint32(head[:]))
+	return end + moov, moov >= 8 && moov <= readAhead
+}
+
+// place is what is kept of a part of a file that is open.
+type place struct {
+	offset      int64
+	number      uint32
+	first, last int64 // capture times of its first and last frame
+	players     bool
+	// before is an index in the scan's damage from 1, where something is damaged before the part.
+	before int
+}
+
+// scan is the list of a file's parts.
+type scan struct {
+	same   identity
+	places []place
+	info   Info
+	damage []Damage
+	end    int64 // where the next part begins, or the last one ends
+	budget int64 // bytes that a search may still look at
+}
+
+// lastPlace is the part before, all zero before the first.
+func (c *scan) lastPlace() place {
+	if len(c.places) == 0 {
+		return place{}
+	}
+	return c.places[len(c.places)-1]
+}
+
+// run finds the parts from c.end on. Called again with a longer file, it goes on.
+func (c *scan) run(s source) {
+	if n := len(c.damage); n > 0 && c.damage[n-1].Kind == DamageTorn {
+		c.damage = c.damage[:n-1]
+	}
+	c.info.Bytes = s.size
+	c.budget = 2*s.size + maxBox
+	if c.end == 0 {
+		if start, ok := s.partsStart(); ok {
+			c.end = start
+		}
+	}
+	for c.end < s.size && len(c.places) < maxParts {
+		p, err := s.readPart(c.end)
+		if err == nil {
+			err = c.follows(p)
+		}
+		if err == nil {
+			c.add(p, 0)
+			continue
+		}
+		found := c.search(s)
+		if found == nil {
+			c.rest(s, p, err)
+			return
+		}
+		c.damage = append(c.damage, c.lost(DamageParts, found, c.end, found.offset, err.Error()))
+		c.add(found, len(c.damage))
+	}
+	if c.end < s.size {
+		c.damage = append(c.damage, c.lost(DamageParts, nil, c.end, s.size, "more parts than a segment has"))
+	}
+}
+
+// follows says why a part cannot be the next one.
+func (c *scan) follows(p *part) error {
+	if len(c.places) == 0 {
+		return nil
+	}
+	if p.identity != c.same {
+		return errors.New("there is a part of another segment")
+	}
+	if p.number <= c.lastPlace().number || p.frames[0].seq <= c.info.LastSeq ||
+		p.frames[0].captured < c.lastPlace().last || p.frames[0].stored < c.info.LastStored {
+		return errors.New("there is a part that has been before")
+	}
+	return nil
+}
+
+func (c *scan) add(p *part, before int) {
+	if last := c.lastPlace().number; before == 0 && p.number != last+1 {
+		c.damage = append(c.damage, c.lost(DamageParts, p, p.offset, p.offset, fmt.Sprintf("parts %d to %d are missing", last+1, p.number-1)))
+		before = len(c.damage)
+	}
+	c.same = p.identity
+	c.places = append(c.places, place{
+		offset: p.offset, number: p.number, players: p.players, before: before,
+		first: p.frames[0].captured, last: p.frames[len(p.frames)-1].captured,
+	})
+	c.info.add(p)
+	c.end = p.offset + p.size
+}
+
+// rest notes that the file does not go on after c.end. A part of which the box is there says what is lost.
+func (c *scan) rest(s source, p *part, err error) {
+	if !errors.Is(err, errTorn) {
+		c.damage = append(c.damage, c.lost(DamageParts, nil, c.end, s.size, err.Error()))
+		return
+	}
+	d := c.lost(DamageTorn, nil, c.end, s.size, err.Error())
+	if p != nil && c.follows(p) == nil {
+		last := p.frames[len(p.frames)-1]
+		d.FirstSeq, d.LastSeq, d.Frames = p.frames[0].seq, last.seq, uint64(len(p.frames))
+		d.From, d.To = time.Unix(0, p.frames[0].captured).UTC(), time.Unix(0, last.captured).UTC()
+	}
+	c.damage = append(c.damage, d)
+}
+
+// lost describes what is not there between the last part and next, which may be nil.
+func (c *scan) lost(kind DamageKind, next *part, from, to int64, detail string) Damage {
+	d := Damage{Kind: kind, Offset: from, Length: to - from, Detail: detail}
+	if len(c.places) > 0 {
+		d.FirstSeq, d.From = c.info.LastSeq+1, c.info.End
+	}
+	if next != nil {
+		d.LastSeq, d.To = next.frames[0].seq-1, time.Unix(0, next.frames[0].captured).UTC()
+	}
+	return d
+}
+
+// search looks for a part that follows, anywhere after c.end. Pictures may look like parts: those do
+// not know the segment's id.
+func (c *scan) search(s source) *part {
+	const window = 64 << 10
+	mark := []byte(boxMark)
+	buf := make([]byte, window+len(mark)-1)
+	for at := c.end + 1; at < s.size; at += window {
+		n := min(int64(len(buf)), s.size-at)
+		if c.budget -= n; c.budget < 0 || s.readFull(buf[:n], at) != nil {
+			return nil
+		}
+		for i := 0; ; i++ {
+			next := bytes.Index(buf[i:n], mark)
+			if next < 0 {
+				break
+			}
+			i += next
+			begin := at + int64(i) - 4
+			if begin <= c.end {
+				continue
+			}
+			// A forged box may be long and be there many times.
+			if c.budget -= readAhead; c.budget < 0 {
+				return nil
+			}
+			p, err := s.readPart(begin)
+			if p != nil {
+				c.budget -= p.head
+			}
+			if err == nil && c.follows(p) == nil {
+				return p
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,287 @@
+package segment
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"time"
+
+	"github.com/lensbus/lensbus/frame"
+)
+
+// Options bound a segment. The zero value is good.
+type Options struct {
+	// Age is how long a segment is at most, in capture time. Default 10 minutes.
+	Age time.Duration
+	// Bytes is how large a segment is at most. Default 2 GiB. A segment has one part at least.
+	Bytes int64
+	// PartBytes is how many bytes of frames are kept in memory at most, default 32 MiB, at most 256
+	// MiB. Where a frame does not fit, the part is written first. One frame always fits.
+	PartBytes int64
+	// Jump is how far a capture time may be after the one before. Default 10 s, at most an hour.
+	Jump time.Duration
+}
+
+func (o Options) orDefault() Options {
+	pick := func(d, standard, most time.Duration) time.Duration {
+		if d <= 0 {
+			d = standard
+		}
+		return min(d, most)
+	}
+	o.Age = pick(o.Age, 10*time.Minute, 1<<62)
+	o.Jump = pick(o.Jump, 10*time.Second, longestDuration)
+	if o.Bytes <= 0 {
+		o.Bytes = 2 << 30
+	}
+	if o.PartBytes <= 0 {
+		o.PartBytes = 32 << 20
+	}
+	o.PartBytes = min(o.PartBytes, maxPartData)
+	return o
+}
+
+// Writer writes one segment. What is appended is in memory until the part is flushed. A Writer is for
+// one goroutine. It ends with Close or Abort.
+type Writer struct {
+	folder  *Folder
+	name    Name // of the file, as it is now
+	file    *os.File
+	options Options
+	same    identity
+	track   track
+
+	pending     box // the part that is being collected
+	times       []int64
+	data        [][]byte
+	pendingSize int64
+	estimate    int64 // microseconds that a frame stands
+
+	last    sampleBox // of all frames appended
+	parts   uint32
+	info    Info // of what is flushed
+	scratch []byte
+	err     error // sticky
+	closed  bool
+}
+
+// Create makes the file of a segment that begins with first, as <path>.part. Append first next.
+//
+// Folders that it makes and the file's name are on disk when it returns, so that a part is safe once it
+// is flushed.
+func (d *Folder) Create(first *frame.Frame, options Options) (*Writer, error) {
+	if _, err := frame.ParseCameraID(string(first.Camera)); err != nil {
+		return nil, err
+	}
+	start := first.Captured.UnixNano()
+	w := &Writer{
+		folder: d, options: options.orDefault(), track: newTrack(start), estimate: firstDuration.Microseconds(),
+		same: identity{
+			start: start, camera: first.Camera, epoch: first.Epoch,
+			codec: first.Codec, width: first.Width, height: first.Height,
+		},
+	}
+	_, _ = rand.Read(w.same.id[:]) // never fails
+	// What is no frame of package frame's rules must fail here, not when it is read again.
+	probe := box{identity: w.same, number: 1, moofSize: moofSize(1), lastDuration: 1, dataSize: 1, frames: []sampleBox{{seq: 1, captured: start, size: 1}}}
+	if err := probe.check(); err != nil {
+		return nil, fmt.Errorf("camera %s: frame %d cannot begin a segment: %w", first.Camera, first.Seq, err)
+	}
+	head, err := fileHead(first.Codec, first.Width, first.Height, first.Captured)
+	if err != nil {
+		return nil, fmt.Errorf("camera %s: %w", first.Camera, err)
+	}
+	w.scratch = head
+	if err := w.create(Name{Camera: first.Camera, Start: time.Unix(0, start).UTC(), State: StatePart}); err != nil {
+		return nil, fmt.Errorf("camera %s: making a segment: %w", first.Camera, err)
+	}
+	return w, nil
+}
+
+func (w *Writer) create(name Name) error {
+	d := w.folder
+	// Again where retention has just removed the folder, or somebody took the name.
+	for try := 0; ; try++ {
+		free, err := d.free(name)
+		if err != nil {
+			return err
+		}
+		p := free.Path()
+		err = d.makeDirs(path.Dir(p))
+		if err == nil {
+			err = d.before(OpCreate, p)
+		}
+		if err == nil {
+			w.file, err = d.root.OpenFile(p, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o640)
+		}
+		switch {
+		case err == nil:
+			w.name = free
+			w.info.Path = p
+			if err := d.syncFolder(path.Dir(p)); err != nil {
+				_ = w.file.Close()
+				_ = d.root.Remove(p)
+				return err
+			}
+			return nil
+		case try < 3 && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist)):
+		default:
+			return err
+		}
+	}
+}
+
+// Info says what is flushed: what a reader of the file finds. It is not to be changed.
+func (w *Writer) Info() Info { return w.info }
+
+// Buffered returns how many frames, and bytes of them, the next Flush will write.
+func (w *Writer) Buffered() (frames int, bytes int64) { return len(w.data), w.pendingSize }
+
+// Append adds a frame to the part that is being collected. The frame's Data is kept until then and
+// must not change. stored is its number in the broker's stream, gaps are the holes before it.
+//
+// Where the part is full, Append flushes it first, so what was appended before may be safe earlier
+// than asked for. Errors:
+//   - [*SplitError]: the frame belongs into a new segment. Close this one, create the next with it.
+//   - [ErrOrder]: the frame is not after the last one. Leave it out.
+//   - any other: of a flush, as Flush tells; or the frame is none that can be recorded.
+//
+// Only a failed flush changes the writer.
+func (w *Writer) Append(f *frame.Frame, stored uint64, gaps ...frame.Gap) error {
+	if w.err != nil {
+		return w.err
+	}
+	if w.closed {
+		return fmt.Errorf("segment %s: %w", w.info.Path, ErrClosed)
+	}
+	s := sampleBox{
+		seq: f.Seq, stored: stored, captured: f.Captured.UnixNano(), published: nanoseconds(f.Published),
+		size: uint32(min(len(f.Data), maxSample+1)),
+	}
+	if f.Key {
+		s.flags |= flagKey
+	}
+	if err := w.accepts(f, &s, gaps); err != nil {
+		return err
+	}
+	if full := len(w.data) > 0 && (w.pendingSize+int64(len(f.Data)) > w.options.PartBytes ||
+		len(w.data) == maxFrames || len(w.pending.gaps)+len(gaps) > maxGaps); full {
+		if err := w.Flush(); err != nil {
+			return err
+		}
+	}
+	s.crc = checksum(f.Data)
+	for _, g := range gaps {
+		w.pending.gaps = append(w.pending.gaps, gapBox{before: uint32(len(w.data)), gap: g})
+	}
+	w.pending.frames = append(w.pending.frames, s)
+	w.data = append(w.data, f.Data)
+	w.pendingSize += int64(len(f.Data))
+	before := w.track.last
+	w.times = append(w.times, w.track.next(s.captured))
+	if before >= 0 {
+		w.estimate = w.track.last - before
+	}
+	w.last = s
+	return nil
+}
+
+// accepts says why a frame cannot be appended.
+func (w *Writer) accepts(f *frame.Frame, s *sampleBox, gaps []frame.Gap) error {
+	if f.Camera != w.same.camera {
+		return fmt.Errorf("segment %s: a frame of camera %s", w.info.Path, f.Camera)
+	}
+	if s.size < 1 || s.size > maxSample || f.Seq < 1 || f.Seq > 1<<63-1 || s.published < 0 {
+		return fmt.Errorf("segment %s: frame %d of %d bytes cannot be recorded", w.info.Path, f.Seq, len(f.Data))
+	}
+	for _, g := range gaps {
+		if !plain(string(g.Reason), maxReason) || len(gaps) > maxGaps {
+			return fmt.Errorf("segment %s: gap with reason %.40q, one of %d, cannot be recorded", w.info.Path, g.Reason, len(gaps))
+		}
+	}
+	if f.Epoch == w.same.epoch && w.last.seq > 0 && f.Seq <= w.last.seq {
+		return fmt.Errorf("segment %s: frame %d after frame %d: %w", w.info.Path, f.Seq, w.last.seq, ErrOrder)
+	}
+	if reason := w.split(f, s); reason != "" {
+		return &SplitError{Path: w.info.Path, Reason: reason}
+	}
+	return nil
+}
+
+// Flush writes the part that is being collected and syncs the file. When it returns without an error,
+// every frame appended is on disk and will be found whatever happens. With nothing to write it does
+// nothing.
+//
+// After an error the writer is dead: every further call returns the error, and the part does not
+// count as saved, because nobody knows what of it is on disk. Call Abort, then [Folder.Salvage].
+func (w *Writer) Flush() error {
+	if w.err != nil || len(w.data) == 0 {
+		return w.err
+	}
+	if w.closed {
+		return fmt.Errorf("segment %s: %w", w.info.Path, ErrClosed)
+	}
+	if err := w.flush(); err != nil {
+		w.err = fmt.Errorf("writing segment %s: %w", w.info.Path, err)
+		return w.err
+	}
+	return nil
+}
+
+func (w *Writer) flush() error {
+	b := &w.pending
+	b.identity, b.number = w.same, w.parts+1
+	b.dataSize, b.lastDuration = uint32(w.pendingSize), uint32(w.estimate)
+	b.moofSize = moofSize(len(b.frames))
+	durations, sizes := make([]uint32, len(b.frames)), make([]uint32, len(b.frames))
+	for i := range b.frames {
+		durations[i], sizes[i] = b.lastDuration, b.frames[i].size
+		if i > 0 {
+			durations[i-1] = uint32(w.times[i] - w.times[i-1])
+		}
+	}
+	moof := appendMoof(nil, b.number, uint64(w.times[0]), durations, sizes)
+	b.moofCRC = checksum(moof)
+
+	head := w.scratch // the file's head before the first part, else empty
+	size := int64(len(head))
+	head = b.append(head)
+	p := part{box: *b, offset: w.info.Bytes + size}
+	head = append(head, moof...)
+	head = appendMdatHead(head, b.dataSize)
+	for _, data := range append([][]byte{head}, w.data...) {
+		if err := w.write(data); err != nil {
+			return err
+		}
+	}
+	if err := w.sync(); err != nil {
+		return err
+	}
+	w.info.Bytes += int64(len(head)) + w.pendingSize
+	w.info.add(&p)
+	w.parts++
+	w.scratch = head[:0]
+	w.pending.frames, w.pending.gaps = b.frames[:0], b.gaps[:0]
+	clear(w.data) // the frames are not ours any more
+	w.data, w.times, w.pendingSize = w.data[:0], w.times[:0], 0
+	return nil
+}
+
+func (w *Writer) write(data []byte) error {
+	if err := w.folder.before(OpWrite, w.info.Path); err != nil {
+		_, _ = w.file.Write(data[:len(data)/2])
+		return err
+	}
+	_, err := w.file.Write(data)
+	return err
+}
+
+func (w *Writer) sync() error {
+	if err := w.folder.before(OpSync, w.info.Path); err != nil {
+		return err
+	}
+	return w.file.Sync()
+}
