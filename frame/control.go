@@ -72,12 +72,16 @@ type Detail struct {
 type Change struct {
 	Width   *int     `json:"width,omitempty"`
 	Height  *int     `json:"height,omitempty"`
-	FPS     *float64 `json:"fps,omitempty"`
+	FPS     *float64 `json:"fps,omitempty"` // 0: that of the configuration, else all that the source gives
 	Quality *int     `json:"quality,omitempty"`
 	// Controls of the device by name.
 	Controls map[string]int64 `json:"controls,omitempty"`
 	// Save keeps the settings across a restart of the publisher.
 	Save bool `json:"save,omitempty"`
+	// Forget drops what was set and saved: the settings are those of the configuration again, but for
+	// what this change asks besides. The device keeps its controls as they are; those that were set
+	// are no longer set again when it opens.
+	Forget bool `json:"forget,omitempty"`
 }
 
 // SnapshotRequest is the request of snapshot; an empty request asks for the frame as it is.

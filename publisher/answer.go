@@ -19,7 +19,7 @@ var errReleased = errors.New("another publisher has taken it over")
 
 // answer serves the camera's requests until the function that it returns is called.
 func (c *camera) answer(ctx context.Context, end context.CancelCauseFunc) (stop func(), err error) {
-	return c.bus.ServeCamera(ctx, c.id, c.version, c.status, nil, map[string]bus.Verb{
+	return c.bus.ServeCamera(ctx, c.id, c.version, c.status, c.now, map[string]bus.Verb{
 		frame.VerbGet:      func(context.Context, []byte) (bus.Reply, error) { return bus.JSONReply(c.detail()) },
 		frame.VerbSet:      c.set,
 		frame.VerbSnapshot: c.snapshot,
@@ -89,33 +89,51 @@ func (c *camera) set(ctx context.Context, request []byte) (bus.Reply, error) {
 	}
 	c.tuning.changing.Lock()
 	defer c.tuning.changing.Unlock()
+	if change.Save && change.Forget {
+		return bus.Reply{}, refuse(400, "save and forget: one or the other")
+	}
 	if change.Save && c.stateDir == "" {
 		return bus.Reply{}, refuse(409, "this publisher keeps no settings: start it with --state DIR")
 	}
-	to, err := changed(c.tuning.current(), change, c.spec.Kind)
+	before := c.tuning.current()
+	from := before
+	if change.Forget { // as configured, but for what is asked besides
+		from = frame.Settings{}
+	}
+	to, err := changed(from, change, c.spec.Kind)
 	if err != nil {
 		return bus.Reply{}, refuse(400, "%v", err)
+	}
+	closed := c.state.status().State == frame.StateIdle
+	if resized := to.Width != before.Width || to.Height != before.Height; closed && resized && to.Width > 0 && !c.device.TakesSize(to.Width, to.Height) {
+		return bus.Reply{}, refuse(409, "the camera does not have %dx%d%s", to.Width, to.Height, c.offers())
 	}
 	undo, err := c.setControls(change.Controls)
 	if err != nil {
 		return bus.Reply{}, err
 	}
 	// Before the source is opened again, which sets what is kept.
-	forget := c.tuning.keep(c.lasting(change.Controls))
-	if c.state.status().State == frame.StateIdle {
+	unkeep := c.tuning.keep(c.lasting(change.Controls), change.Forget)
+	if closed {
 		c.tuning.adopt(to)
 	} else if err := c.tuning.apply(ctx, to); err != nil {
-		forget()
+		unkeep()
 		undo()
 		return bus.Reply{}, refuse(409, "%v%s", c.spec.ScrubError(err), c.offers())
+	} else if to.Width != before.Width || to.Height != before.Height {
+		c.awaitSize(ctx, to)
 	}
-	c.awaitSize(ctx, to)
-	if change.Save {
+	switch {
+	case change.Save:
 		if err := c.tuning.save(c.stateDir, c.id); err != nil {
 			return bus.Reply{}, refuse(500, "changed, but not saved: %v", err)
 		}
+	case change.Forget:
+		if err := c.tuning.forget(c.stateDir, c.id); err != nil {
+			return bus.Reply{}, refuse(500, "changed, but not forgotten: %v", err)
+		}
 	}
-	c.log.Info("settings changed", "settings", to, "controls", change.Controls, "saved", change.Save)
+	c.log.Info("settings changed", "settings", to, "controls", change.Controls, "saved", change.Save, "forgotten", change.Forget)
 	return bus.JSONReply(c.detail())
 }
 
@@ -187,35 +205,6 @@ func (c *camera) offers() string {
 		seen[size] = true
 	}
 	return text
-}
-
-// staleAfter is when the newest picture of a camera that is not live is no longer shown as the present.
-const staleAfter = 2 * time.Second
-
-// snapshot answers with the newest frame, smaller where that is asked.
-func (c *camera) snapshot(_ context.Context, request []byte) (bus.Reply, error) {
-	var r frame.SnapshotRequest
-	if err := decode(request, &r); err != nil {
-		return bus.Reply{}, err
-	}
-	if r.Width < 0 || r.Width > 16384 {
-		return bus.Reply{}, refuse(400, "width %d: want 1 to 16384 pixels, or 0 for the frame as it is", r.Width)
-	}
-	f, ok := c.sender.newest.Newest()
-	if !ok {
-		return bus.Reply{}, refuse(503, "no picture so far: the camera is %s", c.state.status().State)
-	}
-	if age, state := time.Since(f.Captured), c.state.status().State; state != frame.StateLive && age > staleAfter {
-		return bus.Reply{}, refuse(503, "the camera is %s, and its newest picture %v old", state, age.Round(time.Second))
-	}
-	if r.Width > 0 && r.Width < f.Width {
-		small, err := shrinkTo(f, r.Width, c.cfg.Quality)
-		if err != nil {
-			return bus.Reply{}, refuse(500, "%v", err)
-		}
-		f = small
-	}
-	return bus.Reply{Data: f.Data, Header: f.Header(false)}, nil
 }
 
 // watch gives, renews or ends a lease.

@@ -33,6 +33,7 @@ type camera struct {
 	leases *leases
 	device device
 	log    *slog.Logger
+	now    func() time.Time // the clock that is shown to others; nil: this machine's
 
 	metrics  *Metrics
 	version  string
@@ -52,7 +53,7 @@ func newCamera(id frame.CameraID, cfg CameraConfig, deps Deps, host string) (*ca
 		return nil, fmt.Errorf("camera %s: %w", id, err)
 	}
 	log := deps.Log.With("camera", id)
-	state := newState(frame.Status{
+	state := newState(deps.Now, frame.Status{
 		ID: id, Epoch: frame.NewEpoch(), Host: host,
 		Kind: string(spec.Kind), Source: spec.Redacted(), FPSAsked: spec.FPS,
 		Stream: string(bus.StorageNone),
@@ -63,12 +64,13 @@ func newCamera(id frame.CameraID, cfg CameraConfig, deps Deps, host string) (*ca
 		log.Warn("the settings of the configuration hold", "error", err)
 		state.warn("saved settings cannot be read: those of the configuration hold")
 	case isSaved:
-		log.Info("settings saved earlier hold", "settings", kept.Settings)
+		log.Info("settings saved earlier hold and not those of the configuration; to forget them: lensbus set "+string(id)+" --forget",
+			"settings", kept.Settings, "controls", kept.Controls, "file", savedPath(deps.StateDir, id))
 	}
 	sender := newSender(id, out, state, log)
-	sender.recorded = cfg.Recorded()
+	sender.recorded.Store(cfg.Recorded())
 	return &camera{
-		id: id, cfg: cfg, spec: spec, bus: deps.Bus, state: state, log: log,
+		id: id, cfg: cfg, spec: spec, bus: deps.Bus, state: state, log: log, now: deps.Now,
 		open:    opener(spec.Kind, cfg.Isolate == nil || *cfg.Isolate, deps.Worker),
 		sender:  sender,
 		tuning:  newTuning(spec, cfg.Quality, kept),
@@ -173,7 +175,7 @@ func (c *camera) capture(ctx context.Context, pictures *source.Slot[source.Pictu
 func (c *camera) captureOnce(ctx context.Context, pictures *source.Slot[source.Picture]) (err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	spec, quality, fps, run := c.tuning.begin(func() { cancel(errReopen) })
+	spec, quality, run := c.tuning.begin(func() { cancel(errReopen) })
 	opened := false
 	defer func() {
 		// Where it was ended on purpose, the purpose counts and not how the source took it.
@@ -185,7 +187,7 @@ func (c *camera) captureOnce(ctx context.Context, pictures *source.Slot[source.P
 	}()
 	defer c.watchWatchers(ctx, cancel)()
 	src, err := c.open(ctx, spec, source.Env{
-		Camera: string(c.id), Log: c.log, Dropped: c.state.dropped, Quality: quality,
+		Camera: string(c.id), Log: c.log, Dropped: c.state.dropped, Quality: quality, Now: c.now,
 		OpenTimeout: c.cfg.OpenTimeout, ReadTimeout: c.cfg.ReadTimeout,
 	})
 	if err != nil {
@@ -198,25 +200,23 @@ func (c *camera) captureOnce(ctx context.Context, pictures *source.Slot[source.P
 	}()
 	info := src.Info()
 	c.state.opened(info)
+	defer c.tuning.opened(src, info)()
 	for _, warning := range info.Warnings {
 		c.log.Warn(warning)
 	}
-	patience := c.patience(fps, info)
-	quiet := time.AfterFunc(patience, func() {
-		c.state.set(frame.StateFrozen, fmt.Sprintf("no new picture for %v", patience))
+	patience := func() time.Duration { return c.patience(c.tuning.rate(), info.FPS) }
+	quiet := newQuiet(patience, func(after time.Duration) {
+		c.state.set(frame.StateFrozen, fmt.Sprintf("no new picture for %v", after))
 	})
-	defer quiet.Stop()
+	defer quiet.stop()
 	still := sameness{since: time.Now()}
 	thin := thinner{}
-	if info.FPS == 0 || info.FPS > fps*1.05 { // one that keeps the rate itself only has jitter to lose
-		thin.setRate(fps)
-	}
 	for {
 		picture, err := src.Next(ctx)
 		if err != nil {
 			return err
 		}
-		quiet.Reset(patience)
+		quiet.heard()
 		if !opened {
 			opened = true
 			info := c.firstPicture(src.Info(), picture)
@@ -225,11 +225,16 @@ func (c *camera) captureOnce(ctx context.Context, pictures *source.Slot[source.P
 			c.restoreControls()
 			c.log.Info("live", "source", c.spec, "width", info.Width, "height", info.Height, "fps", info.FPS, "format", info.Format, "untouched", info.Untouched)
 		}
-		if same := still.observe(picture.Data, time.Now()); same > patience && !c.spec.Still() {
+		if same := still.observe(picture.Data, time.Now()); same > patience() && !c.spec.Still() {
 			c.state.set(frame.StateFrozen, fmt.Sprintf("the same picture for %v", same.Truncate(time.Second)))
 		} else {
 			c.state.set(frame.StateLive, "")
 		}
+		fps, own := c.tuning.rate(), src.Info().FPS
+		if own > 0 && own <= fps*1.05 { // one that keeps the rate itself only has jitter to lose
+			fps = 0
+		}
+		thin.setRate(fps)
 		if !thin.pass(picture.Captured) {
 			c.state.dropped(source.DropRate, 1)
 			continue
@@ -276,15 +281,15 @@ func (c *camera) firstPicture(info source.Info, picture source.Picture) source.I
 }
 
 // patience is how long the source may be without a new picture: freeze_after, but three frames of
-// a slow camera.
-func (c *camera) patience(fps float64, info source.Info) time.Duration {
-	if fps == 0 {
-		fps = info.FPS
+// a slow camera, slow by what is asked of it or by what it says itself.
+func (c *camera) patience(asked, own float64) time.Duration {
+	longest := c.cfg.FreezeAfter
+	for _, fps := range []float64{asked, own} {
+		if fps > 0 {
+			longest = max(longest, time.Duration(3/fps*float64(time.Second)))
+		}
 	}
-	if fps <= 0 {
-		return c.cfg.FreezeAfter
-	}
-	return max(c.cfg.FreezeAfter, time.Duration(3/fps*float64(time.Second)))
+	return longest
 }
 
 // sameness notices a camera that sends one picture for ever. Two pictures of a real sensor are

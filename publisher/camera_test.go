@@ -4,14 +4,18 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"image"
 	"image/color"
 	"image/jpeg"
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"os"
+	ossignal "os/signal"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,9 +26,20 @@ import (
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
 	"github.com/lensbus/lensbus/publisher/source"
+	"github.com/lensbus/lensbus/publisher/source/worker"
 )
 
 func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == "capture-worker" { // this program is its own worker
+		ctx, stop := ossignal.NotifyContext(context.Background(), syscall.SIGTERM)
+		err := worker.Serve(ctx, os.Stdin, os.Stdout, func(spec source.Spec) (source.Opener, error) { return Opener(spec.Kind), nil })
+		stop()
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	// nats-server keeps one clock for all servers of a process, and sometimes longer than them.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server/ats.Register.func1"))
 }

@@ -50,7 +50,7 @@ func (c *camera) takeOver(ctx context.Context, from frame.Status) error {
 // watchTwins listens for another publisher of the same camera: two may both have begun while there
 // was no server. Both hear of each other, and the one that began later ends, unless it is to replace.
 func (c *camera) watchTwins(ctx context.Context, end context.CancelCauseFunc) {
-	own := c.state.status()
+	own := c.state.status() // its epoch
 	twins := make(chan frame.Status, 1)
 	stop, err := c.bus.Statuses(func(s frame.Status) {
 		if s.Epoch == own.Epoch || s.Epoch == "" || s.State == frame.StateEnded {
@@ -76,6 +76,7 @@ func (c *camera) watchTwins(ctx context.Context, end context.CancelCauseFunc) {
 			if !answers {
 				continue
 			}
+			own := c.state.status()
 			switch {
 			case c.replace:
 				asking, cancel := context.WithTimeout(ctx, claimDeadline)

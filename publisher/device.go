@@ -20,6 +20,8 @@ type device interface {
 	SetControls(values map[string]int64) (undo func() error, err error)
 	// Sizes lists the sizes that the device says it has.
 	Sizes() ([]frame.Size, error)
+	// TakesSize says whether the device says that it has a size; true also where it does not say.
+	TakesSize(width, height int) bool
 }
 
 func deviceOf(spec source.Spec) device {
@@ -36,6 +38,11 @@ type v4l2Device string
 func (d v4l2Device) Controls() ([]frame.Control, error) { return v4l2.Controls(string(d)) }
 func (d v4l2Device) Sizes() ([]frame.Size, error)       { return v4l2.Sizes(string(d)) }
 
+func (d v4l2Device) TakesSize(width, height int) bool {
+	takes, err := v4l2.TakesSize(string(d), width, height)
+	return takes || err != nil // it is opened before it is believed
+}
+
 func (d v4l2Device) SetControls(values map[string]int64) (undo func() error, err error) {
 	_, undo, err = v4l2.SetControls(string(d), values)
 	return undo, err
@@ -46,6 +53,7 @@ type noDevice source.Kind
 
 func (noDevice) Controls() ([]frame.Control, error) { return nil, nil }
 func (noDevice) Sizes() ([]frame.Size, error)       { return nil, nil }
+func (noDevice) TakesSize(int, int) bool            { return true }
 
 func (d noDevice) SetControls(map[string]int64) (undo func() error, err error) {
 	return nil, fmt.Errorf("a source of kind %s has no controls: %w", source.Kind(d), errRefused)

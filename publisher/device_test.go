@@ -3,6 +3,7 @@ package publisher
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -17,12 +18,16 @@ type knobs struct {
 	mu     sync.Mutex
 	values map[string]int64
 	pushed int
+	sizes  []frame.Size
 }
 
 func (k *knobs) Controls() ([]frame.Control, error) {
 	return []frame.Control{{Name: "auto", Type: "bool"}, {Name: "brightness", Type: "int"}, {Name: "exposure", Type: "int"}, {Name: "reset", Type: "button"}}, nil
 }
-func (k *knobs) Sizes() ([]frame.Size, error) { return nil, nil }
+func (k *knobs) Sizes() ([]frame.Size, error) { return k.sizes, nil }
+func (k *knobs) TakesSize(width, height int) bool {
+	return slices.ContainsFunc(k.sizes, func(s frame.Size) bool { return s.Width == width && s.Height == height })
+}
 
 func (k *knobs) SetControls(values map[string]int64) (func() error, error) {
 	k.mu.Lock()

@@ -14,6 +14,9 @@ import (
 // previewQuality makes it small enough for forty on a page.
 const previewQuality = 70
 
+// staleAfter is when a frame is no longer the present, of which a preview is made.
+const staleAfter = 2 * time.Second
+
 // preview publishes cam.<id>.preview while somebody holds a lease on it, and costs nothing
 // otherwise: it sleeps until a lease is taken.
 func (c *camera) preview(ctx context.Context) {
@@ -36,7 +39,7 @@ func (c *camera) preview(ctx context.Context) {
 		if err != nil {
 			return
 		}
-		if time.Since(f.Captured) > staleAfter || !thin.pass(f.Captured) {
+		if c.state.now().Sub(f.Captured) > staleAfter || !thin.pass(f.Captured) {
 			continue
 		}
 		small, err := shrinkTo(f, frame.PreviewWidth, previewQuality)

@@ -129,6 +129,9 @@ type Deps struct {
 	// Worker is the command that runs one source in a process of its own (it calls
 	// worker.Serve). Where it is empty, all sources run in this process.
 	Worker []string
+	// Now is the clock by which pictures, statuses and answers are stamped; nil means time.Now. How
+	// long anything takes is always measured by this machine's own.
+	Now func() time.Time
 	// Version of the program, for `nats micro`: a semantic version. Default "0.0.0".
 	Version string
 	// StateDir is the folder in which settings are saved that were changed with save; where it is

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,7 +23,7 @@ type sender struct {
 	fit   fitter
 	log   *slog.Logger
 	// recorded is true where the broker is to store the frames.
-	recorded bool
+	recorded atomic.Bool
 	// latency is told how long each frame took from its capture to here; nil: nobody asks.
 	latency prometheus.Observer
 
@@ -82,8 +83,9 @@ func (s *sender) send(ctx context.Context, picture source.Picture) {
 		Codec: frame.JPEG, Width: info.Width, Height: info.Height, Key: true, Data: data,
 	}
 	s.newest.Put(f)
+	f.Published = s.state.now()
 	publish := s.out.Publish
-	if s.recorded {
+	if s.recorded.Load() {
 		publish = s.out.PublishStored
 	}
 	switch err := publish(ctx, &f); {
@@ -92,7 +94,7 @@ func (s *sender) send(ctx context.Context, picture source.Picture) {
 		now := time.Now()
 		s.state.sent(&f, now)
 		if s.latency != nil {
-			s.latency.Observe(max(0, now.Sub(f.Captured).Seconds()))
+			s.latency.Observe(max(0, f.Published.Sub(f.Captured).Seconds()))
 		}
 	case errors.Is(err, bus.ErrTooLarge): // the server changed its limit in this moment
 		s.drop(source.DropTooLarge, "", err)

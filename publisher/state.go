@@ -19,14 +19,37 @@ type state struct {
 	sentBytes uint64
 	own       []string // warnings that are not the open source\'s
 	rate      rate
+	clock     steps
 	changed   chan struct{} // holds a token when the state has changed and is not yet announced
 }
 
-func newState(doc frame.Status) *state {
-	now := time.Now()
-	doc.State, doc.Since, doc.Started = frame.StateOpening, now, now
-	doc.Dropped = make(map[string]uint64)
-	return &state{doc: doc, changed: make(chan struct{}, 1)}
+// newState is that of a camera that is being opened; now is the clock of what others are told, nil
+// being this machine's.
+func newState(now func() time.Time, doc frame.Status) *state {
+	if now == nil {
+		now = time.Now
+	}
+	s := &state{doc: doc, clock: steps{now: now}, changed: make(chan struct{}, 1)}
+	began, _ := s.clock.look()
+	s.doc.State, s.doc.Since, s.doc.Started = frame.StateOpening, began, began
+	s.doc.Dropped = make(map[string]uint64)
+	return s
+}
+
+// now is the clock's time. It is for anybody.
+func (s *state) now() time.Time { return s.clock.now() }
+
+// time is the clock's. Where it was set, all that was noted by it before is set with it: a camera that
+// has run for a minute goes on having run for a minute. It is called with mu held.
+func (s *state) time() time.Time {
+	now, step := s.clock.look()
+	if step != 0 {
+		s.doc.Since, s.doc.Started = s.doc.Since.Add(step), s.doc.Started.Add(step)
+		if !s.doc.LastFrame.IsZero() {
+			s.doc.LastFrame = s.doc.LastFrame.Add(step)
+		}
+	}
+	return now
 }
 
 // set changes the camera's state. An ended camera stays ended.
@@ -37,7 +60,7 @@ func (s *state) set(to frame.State, reason string) {
 		return
 	}
 	if s.doc.State != to {
-		s.doc.Since = time.Now()
+		s.doc.Since = s.time()
 	}
 	if s.doc.State != to || s.doc.Reason != reason {
 		s.doc.State, s.doc.Reason = to, reason
@@ -91,69 +114,32 @@ func (s *state) dropped(reason string, n uint64) {
 	s.doc.Dropped[reason] += n
 }
 
-// sent counts a frame that is on its way.
-func (s *state) sent(f *frame.Frame, now time.Time) {
+// sent counts a frame that is on its way; at is when by this machine's clock.
+func (s *state) sent(f *frame.Frame, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.doc.Sent++
 	s.sentBytes += uint64(len(f.Data))
 	s.doc.LastFrame = f.Captured.UTC()
+	if now := s.time(); s.doc.LastFrame.After(now) { // the clock was set back after it was captured
+		s.doc.LastFrame = now
+	}
 	if s.doc.Width != f.Width || s.doc.Height != f.Height {
 		s.doc.Width, s.doc.Height = f.Width, f.Height
 		s.announce()
 	}
-	s.rate.add(now, len(f.Data))
+	s.rate.add(at, len(f.Data))
 }
 
 // status is the document as it is now.
 func (s *state) status() frame.Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := time.Now()
+	now := s.time()
 	doc := s.doc
 	doc.Time, doc.Since, doc.Started = now.UTC(), doc.Since.UTC(), doc.Started.UTC()
-	doc.FPS, doc.BitRate = s.rate.over(now)
+	doc.FPS, doc.BitRate = s.rate.over(time.Now())
 	doc.Dropped = maps.Clone(doc.Dropped)
 	doc.Warnings = append(slices.Clone(doc.Warnings), s.own...)
 	return doc
-}
-
-// rate averages over the last seconds, in whole ones, so that it costs the same at any frame rate.
-type rate struct {
-	seconds [rateSeconds + 1]struct {
-		unix   int64
-		frames int
-		bytes  int
-	}
-	began time.Time
-}
-
-const rateSeconds = 4
-
-func (r *rate) add(now time.Time, bytes int) {
-	if r.began.IsZero() || now.Before(r.began) { // the clock was set back: what was counted lies ahead
-		*r = rate{began: now}
-	}
-	s := &r.seconds[now.Unix()%int64(len(r.seconds))]
-	if s.unix != now.Unix() {
-		s.unix, s.frames, s.bytes = now.Unix(), 0, 0
-	}
-	s.frames++
-	s.bytes += bytes
-}
-
-// over returns frames and bits per second over the last whole seconds.
-func (r *rate) over(now time.Time) (fps, bits float64) {
-	frames, bytes := 0, 0
-	for _, s := range r.seconds {
-		if age := now.Unix() - s.unix; age >= 1 && age <= rateSeconds {
-			frames += s.frames
-			bytes += s.bytes
-		}
-	}
-	over := min(float64(rateSeconds), now.Truncate(time.Second).Sub(r.began).Seconds())
-	if over < 0.5 {
-		return 0, 0
-	}
-	return float64(frames) / over, float64(bytes) * 8 / over
 }

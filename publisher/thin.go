@@ -11,9 +11,12 @@ type thinner struct {
 
 // setRate changes the rate; 0 lets all through.
 func (t *thinner) setRate(fps float64) {
-	t.interval = 0
+	interval := time.Duration(0)
 	if fps > 0 {
-		t.interval = time.Duration(float64(time.Second) / fps)
+		interval = time.Duration(float64(time.Second) / fps)
+	}
+	if interval != t.interval {
+		*t = thinner{interval: interval} // what is due by the old rate may lie far ahead
 	}
 }
 

@@ -2,12 +2,9 @@ package publisher
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -19,6 +16,7 @@ import (
 // the life of the camera ask anew.
 type tuning struct {
 	changing sync.Mutex // one change at a time: each setter gets the truth that it made
+	telling  sync.Mutex // held while an open source is told what is asked, so that the newest is told last
 
 	mu       sync.Mutex
 	base     source.Spec // as configured
@@ -28,6 +26,7 @@ type tuning struct {
 	isSaved  bool             // asked and controls are those of the file
 	run      int              // counts openings
 	reopen   func()           // ends the opening that runs; nil while there is none
+	open     source.Source    // nil while there is none
 	outcome  chan struct{}    // closed and replaced when an opening has succeeded or failed
 	lastRun  int              // the opening that last had an outcome
 	lastInfo source.Info
@@ -41,12 +40,18 @@ func newTuning(spec source.Spec, quality int, kept saved) *tuning {
 	return &tuning{base: spec, quality: quality, asked: kept.Settings, controls: kept.Controls, isSaved: kept.isSome(), outcome: make(chan struct{})}
 }
 
-// spec and quality that the next opening asks for, and the rate that its pictures are thinned to.
-func (t *tuning) begin(reopen func()) (spec source.Spec, quality int, fps float64, run int) {
+// begin begins an opening and returns what it asks for, with its number; reopen ends it.
+func (t *tuning) begin(reopen func()) (spec source.Spec, quality int, run int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.run++
 	t.reopen = reopen
+	spec, quality = t.effective()
+	return spec, quality, t.run
+}
+
+// effective is what is asked of the source, all told. It is called with mu held.
+func (t *tuning) effective() (spec source.Spec, quality int) {
 	spec, quality = t.base, t.quality
 	if t.asked.Width > 0 {
 		spec.Width, spec.Height = t.asked.Width, t.asked.Height
@@ -57,7 +62,51 @@ func (t *tuning) begin(reopen func()) (spec source.Spec, quality int, fps float6
 	if t.asked.Quality > 0 {
 		quality = t.asked.Quality
 	}
-	return spec, quality, spec.FPS, t.run
+	return spec, quality
+}
+
+// rate is how many frames a second are asked for now; 0 is all.
+func (t *tuning) rate() float64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	spec, _ := t.effective()
+	return spec.FPS
+}
+
+// ownRate is how many pictures a second the source said it gives when it was opened last; 0 where it
+// did not say.
+func (t *tuning) ownRate() float64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.lastInfo.FPS
+}
+
+// opened tells of the source that is open from now on, and makes it obey what was asked meanwhile. The
+// function that it returns tells that it is to be closed.
+func (t *tuning) opened(src source.Source, info source.Info) (closed func()) {
+	t.mu.Lock()
+	t.open, t.lastInfo = src, info
+	t.mu.Unlock()
+	t.tell()
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.open = nil
+	}
+}
+
+// tell tells the open source what is asked now, as far as it can be told while it is open.
+func (t *tuning) tell() {
+	t.telling.Lock()
+	defer t.telling.Unlock()
+	t.mu.Lock()
+	src := t.open
+	spec, quality := t.effective()
+	t.mu.Unlock()
+	if src, ok := src.(source.Tunable); ok {
+		src.SetQuality(quality)
+		src.SetRate(spec.FPS)
+	}
 }
 
 // ended tells how an opening went.
@@ -99,14 +148,15 @@ func (t *tuning) saved() bool {
 	return t.isSaved
 }
 
-// keep remembers controls that were set, and returns what forgets them again.
-func (t *tuning) keep(controls map[string]int64) (forget func()) {
+// keep remembers controls that were set, with those before or, anew, without; and returns what makes
+// that undone.
+func (t *tuning) keep(controls map[string]int64, anew bool) (undo func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	before, wasSaved := t.controls, t.isSaved
-	t.controls = maps.Clone(before)
-	if t.controls == nil {
-		t.controls = make(map[string]int64)
+	t.controls = make(map[string]int64)
+	if !anew {
+		maps.Copy(t.controls, before)
 	}
 	maps.Copy(t.controls, controls)
 	if !maps.Equal(before, t.controls) {
@@ -126,15 +176,32 @@ func (t *tuning) kept() map[string]int64 {
 	return maps.Clone(t.controls)
 }
 
-// save writes what is asked now to the file.
+// save writes what is asked now to the file. It is called with changing held, so that nothing else is
+// asked meanwhile; the disk may take its time, and nobody else waits for it.
 func (t *tuning) save(dir string, id frame.CameraID) error {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	if err := (saved{Settings: t.asked, Controls: t.controls}).save(dir, id); err != nil {
+	now := saved{Settings: t.asked, Controls: maps.Clone(t.controls)}
+	t.mu.Unlock()
+	if err := now.save(dir, id); err != nil {
 		return err
 	}
-	t.isSaved = true
+	t.setSaved(true)
 	return nil
+}
+
+// forget removes the file. It is called with changing held.
+func (t *tuning) forget(dir string, id frame.CameraID) error {
+	if err := forgetSaved(dir, id); err != nil {
+		return err
+	}
+	t.setSaved(false)
+	return nil
+}
+
+func (t *tuning) setSaved(is bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.isSaved = is
 }
 
 // apply asks the camera for other settings and waits for what it says to them. Where it cannot, the
@@ -147,8 +214,11 @@ func (t *tuning) apply(ctx context.Context, to frame.Settings) error {
 	if to == before {
 		return nil
 	}
-	if to.Quality != before.Quality && info.Untouched {
+	if to.Quality != 0 && to.Quality != before.Quality && info.Untouched {
 		return errors.New("the camera encodes its pictures itself, which are passed on untouched: quality is the camera's own (try its control compression_quality, or a raw pixel format)")
+	}
+	if t.retune(before, to) {
+		return nil
 	}
 	gave, err := t.restart(ctx, to)
 	if err == nil && to.Width > 0 && gave.Width > 0 && (gave.Width != to.Width || gave.Height != to.Height) {
@@ -164,6 +234,24 @@ func (t *tuning) apply(ctx context.Context, to frame.Settings) error {
 		return fmt.Errorf("%w; and with the settings before: %w", err, undo)
 	}
 	return err
+}
+
+// retune changes the settings of the open source, which goes on; false where it has to be opened anew.
+func (t *tuning) retune(before, to frame.Settings) bool {
+	t.mu.Lock()
+	_, tunable := t.open.(source.Tunable)
+	switch {
+	case t.open == nil,
+		to.Width != before.Width || to.Height != before.Height,
+		to.FPS != before.FPS && t.base.Kind == source.KindV4L2, // a device has its rate from its opening
+		to.Quality != before.Quality && !tunable:
+		t.mu.Unlock()
+		return false
+	}
+	t.asked, t.isSaved = to, false
+	t.mu.Unlock()
+	t.tell()
+	return true
 }
 
 // adopt asks for other settings of a camera that is closed: they hold from its next opening on.
@@ -207,92 +295,3 @@ func (t *tuning) restart(ctx context.Context, to frame.Settings) (source.Info, e
 
 // setDeadline is how long a setter waits for the camera.
 const setDeadline = 8 * time.Second
-
-// changed checks a change against what can be asked at all and returns the settings after it.
-func changed(now frame.Settings, c frame.Change, kind source.Kind) (frame.Settings, error) {
-	if (c.Width == nil) != (c.Height == nil) {
-		return now, errors.New("width and height go together")
-	}
-	if c.Width != nil {
-		if kind != source.KindV4L2 && kind != source.KindTest {
-			return now, fmt.Errorf("a source of kind %s gives the size that it gives", kind)
-		}
-		for _, n := range []int{*c.Width, *c.Height} {
-			if n < 16 || n > 16384 {
-				return now, fmt.Errorf("%dx%d: want 16 to 16384 pixels", *c.Width, *c.Height)
-			}
-		}
-		now.Width, now.Height = *c.Width, *c.Height
-	}
-	if c.FPS != nil {
-		if !(*c.FPS >= 0.01 && *c.FPS <= 1000) { // written so that NaN fails
-			return now, fmt.Errorf("fps %v: want 0.01 to 1000", *c.FPS)
-		}
-		now.FPS = *c.FPS
-	}
-	if c.Quality != nil {
-		if *c.Quality < 1 || *c.Quality > 100 {
-			return now, fmt.Errorf("quality %d: want 1 to 100", *c.Quality)
-		}
-		now.Quality = *c.Quality
-	}
-	return now, nil
-}
-
-// saved is the file that keeps a camera's settings across restarts.
-type saved struct {
-	Settings frame.Settings   `json:"settings"`
-	Controls map[string]int64 `json:"controls,omitempty"`
-}
-
-func (s saved) isSome() bool { return s.Settings != (frame.Settings{}) || len(s.Controls) > 0 }
-
-func savedPath(dir string, id frame.CameraID) string { return filepath.Join(dir, string(id)+".json") }
-
-// loadSaved returns what was saved; nothing where nothing was.
-func loadSaved(dir string, id frame.CameraID) (saved, bool, error) {
-	var s saved
-	if dir == "" {
-		return s, false, nil
-	}
-	data, err := os.ReadFile(savedPath(dir, id))
-	if errors.Is(err, os.ErrNotExist) {
-		return s, false, nil
-	}
-	if err != nil {
-		return s, false, fmt.Errorf("saved settings of camera %s: %w", id, err)
-	}
-	if err := json.Unmarshal(data, &s); err != nil {
-		return saved{}, false, fmt.Errorf("saved settings of camera %s: %s: %w", id, savedPath(dir, id), err)
-	}
-	return s, true, nil
-}
-
-// save replaces the file in one step, so that a crash leaves the old or the new one.
-func (s saved) save(dir string, id frame.CameraID) error {
-	data, err := json.MarshalIndent(s, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("save settings of camera %s: %w", id, err)
-	}
-	temporary := savedPath(dir, id) + ".new"
-	if err := writeSynced(temporary, append(data, '\n')); err != nil {
-		return fmt.Errorf("save settings of camera %s: %w", id, err)
-	}
-	if err := os.Rename(temporary, savedPath(dir, id)); err != nil {
-		return fmt.Errorf("save settings of camera %s: %w", id, err)
-	}
-	return nil
-}
-
-// writeSynced writes a file that is whole after a power cut once it has been renamed.
-func writeSynced(path string, data []byte) error {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(data)
-	return errors.Join(err, file.Sync(), file.Close())
-}

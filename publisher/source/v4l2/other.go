@@ -29,5 +29,8 @@ func SetControls(string, map[string]int64) (now []frame.Control, undo func() err
 	return nil, func() error { return nil }, notHere()
 }
 
+// TakesSize fails: V4L2 is for Linux.
+func TakesSize(string, int, int) (bool, error) { return false, notHere() }
+
 // Sizes fails: V4L2 is for Linux.
 func Sizes(string) ([]frame.Size, error) { return nil, notHere() }

@@ -92,3 +92,45 @@ func rates(d driver, code uint32, s size) []float64 {
 	slices.Sort(list)
 	return slices.Compact(list)
 }
+
+// TakesSize says whether a device lists a size, by itself or in a range, for any of its formats. It is
+// true also for a device that lists none.
+func TakesSize(path string, width, height int) (bool, error) {
+	n, err := openNode(path)
+	if err != nil {
+		return false, err
+	}
+	defer n.close()
+	_, bufType, err := describe(n, path)
+	if err != nil {
+		return false, err
+	}
+	return takesSize(n, bufType, width, height), nil
+}
+
+func takesSize(kernel driver, bufType uint32, width, height int) bool {
+	if width <= 0 || height <= 0 || width > mostSide || height > mostSide {
+		return false
+	}
+	listed := false
+	d := &bounded{driver: kernel, left: mostQuestions}
+	for _, code := range formats(d, bufType) {
+		for i := range uint32(mostSizes) {
+			e := frameSizeEnum{index: i, pixelFormat: code}
+			if ask(d, ioBoth, vidiocEnumFrameSizes, &e) != nil {
+				break
+			}
+			listed = true
+			if e.kind != enumDiscrete { // a range is the only entry
+				if onStep(uint32(width), [3]uint32(e.size[:3])) && onStep(uint32(height), [3]uint32(e.size[3:])) {
+					return true
+				}
+				break
+			}
+			if e.size[0] == uint32(width) && e.size[1] == uint32(height) {
+				return true
+			}
+		}
+	}
+	return !listed
+}
