@@ -1,0 +1,254 @@
+package auth
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/nats-io/nkeys"
+
+	"github.com/lensbus/lensbus/frame"
+)
+
+// Credentials are what a user connects with: one file that is handed over, mode 0600. It is text:
+// "key: value" lines, the nkey's seed between NATS's own marks, and PEM blocks. NATS's tools take
+// it as it is, with --nkey FILE --tlsca FILE --inbox-prefix _INBOX.NAME.
+type Credentials struct {
+	Name    string
+	Role    Role
+	Cameras []frame.CameraID // empty with All
+	All     bool
+	// Server is where the broker is, a NATS URL; "": whoever connects says it.
+	Server string
+	// CA are the certificates, PEM, by which the broker is known; nil: those of the system.
+	CA []byte
+	// Certificate and CertificateKey, PEM, are shown to a broker that wants to see one; nil: none.
+	Certificate, CertificateKey []byte
+
+	seed []byte
+}
+
+// ErrCredentials is wrapped by the errors for what is no credentials file.
+var ErrCredentials = errors.New("no credentials file")
+
+// mostCredentials is more than any credentials file has.
+const mostCredentials = 1 << 20
+
+// NewCredentials makes a key for a user: the credentials to hand over, and the public key for the
+// broker's list of users.
+func NewCredentials(u User) (Credentials, string, error) {
+	pair, err := nkeys.CreateUser()
+	if err != nil {
+		return Credentials{}, "", fmt.Errorf("make a key for %s: %w", u.Name, err)
+	}
+	defer pair.Wipe()
+	seed, err := pair.Seed()
+	if err != nil {
+		return Credentials{}, "", fmt.Errorf("make a key for %s: %w", u.Name, err)
+	}
+	public, err := pair.PublicKey()
+	if err != nil {
+		return Credentials{}, "", fmt.Errorf("make a key for %s: %w", u.Name, err)
+	}
+	return Credentials{Name: u.Name, Role: u.Role, Cameras: slices.Clone(u.Cameras), All: u.All, seed: bytes.Clone(seed)}, public, nil
+}
+
+// Inbox is the beginning of the user's inbox subjects, for [nats.CustomInboxPrefix].
+func (c Credentials) Inbox() string { return inboxOf(c.Name) }
+
+// PublicKey is the user's public nkey.
+func (c Credentials) PublicKey() (string, error) {
+	pair, err := nkeys.FromSeed(c.seed)
+	if err != nil {
+		return "", fmt.Errorf("key of %s: %w", c.Name, err)
+	}
+	defer pair.Wipe()
+	return pair.PublicKey()
+}
+
+// Sign answers the server's challenge, for [nats.Nkey].
+func (c Credentials) Sign(nonce []byte) ([]byte, error) {
+	pair, err := nkeys.FromSeed(c.seed)
+	if err != nil {
+		return nil, fmt.Errorf("key of %s: %w", c.Name, err)
+	}
+	defer pair.Wipe()
+	return pair.Sign(nonce)
+}
+
+// TLS is how to check the server, and what to show it; nil where the file says nothing of that.
+func (c Credentials) TLS() (*tls.Config, error) {
+	if c.CA == nil && c.Certificate == nil {
+		return nil, nil
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if c.CA != nil {
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(c.CA) {
+			return nil, fmt.Errorf("credentials of %s: %w: the CA is no certificate", c.Name, ErrCredentials)
+		}
+	}
+	if c.Certificate != nil {
+		pair, err := tls.X509KeyPair(c.Certificate, c.CertificateKey)
+		if err != nil {
+			return nil, fmt.Errorf("certificate of %s: %w", c.Name, err)
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	return config, nil
+}
+
+// String never shows a secret, and so does not fmt's %v.
+func (c Credentials) String() string {
+	return fmt.Sprintf("credentials of %s %s", c.Role, c.Name)
+}
+
+// GoString is String for %#v.
+func (c Credentials) GoString() string { return c.String() }
+
+// The marks of NATS around a seed, and the header that tells a client's certificate from the CA's.
+const (
+	seedBegins = "-----BEGIN USER NKEY SEED-----"
+	seedEnds   = "------END USER NKEY SEED------"
+	useHeader  = "Use"
+	useClient  = "client"
+)
+
+// Encode returns the file's content. It is a secret.
+func (c Credentials) Encode() []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "# lensbus credentials: whoever has this file is %s %s. Keep it secret.\n", c.Role, c.Name)
+	fmt.Fprintf(&b, "name: %s\nrole: %s\n", c.Name, c.Role)
+	switch {
+	case c.All:
+		fmt.Fprintf(&b, "cameras: *\n")
+	case len(c.Cameras) > 0:
+		fmt.Fprintf(&b, "cameras: %s\n", strings.ReplaceAll(join(c.Cameras), " ", ""))
+	}
+	if c.Server != "" {
+		fmt.Fprintf(&b, "server: %s\n", c.Server)
+	}
+	fmt.Fprintf(&b, "\n%s\n%s\n%s\n", seedBegins, c.seed, seedEnds)
+	if c.CA != nil {
+		fmt.Fprintf(&b, "\n%s", c.CA)
+	}
+	for _, data := range [][]byte{c.Certificate, c.CertificateKey} {
+		for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+			block.Headers = map[string]string{useHeader: useClient}
+			b.WriteByte('\n')
+			_ = pem.Encode(&b, block) // a bytes.Buffer takes everything
+		}
+	}
+	return b.Bytes()
+}
+
+// ParseCredentials reads a file's content. Its errors wrap [ErrCredentials] and never quote it.
+func ParseCredentials(data []byte) (Credentials, error) {
+	var c Credentials
+	wrong := func(text string) (Credentials, error) {
+		return Credentials{}, fmt.Errorf("%w: %s", ErrCredentials, text)
+	}
+	if len(data) > mostCredentials {
+		return wrong("it is far too large")
+	}
+	head, rest, found := strings.Cut(string(data), seedBegins)
+	if !found {
+		return wrong("there is no nkey seed in it")
+	}
+	seed, rest, found := strings.Cut(rest, seedEnds)
+	if !found {
+		return wrong("the nkey seed does not end")
+	}
+	c.seed = []byte(strings.TrimSpace(seed))
+	if prefix, _, err := nkeys.DecodeSeed(c.seed); err != nil || prefix != nkeys.PrefixByteUser {
+		return wrong("the nkey seed is none of a user")
+	}
+	for line := range strings.Lines(head) {
+		key, value, found := strings.Cut(strings.TrimSpace(line), ":")
+		if value = strings.TrimSpace(value); !found || strings.HasPrefix(key, "#") {
+			continue
+		}
+		switch key {
+		case "name":
+			c.Name = value
+		case "role":
+			c.Role = Role(value)
+		case "server":
+			c.Server = value
+		case "cameras":
+			if value == "*" {
+				c.All = true
+				continue
+			}
+			for id := range strings.SplitSeq(value, ",") {
+				c.Cameras = append(c.Cameras, frame.CameraID(strings.TrimSpace(id)))
+			}
+		default:
+			return wrong(fmt.Sprintf("unknown line %.20q", key))
+		}
+	}
+	public, err := c.PublicKey()
+	if err != nil {
+		return wrong("the nkey seed is none of a user")
+	}
+	user := User{Name: c.Name, Role: c.Role, Key: public, Cameras: c.Cameras, All: c.All}
+	if err := user.Validate(); err != nil {
+		return Credentials{}, fmt.Errorf("%w: %w", ErrCredentials, err)
+	}
+	for block, rest := pem.Decode([]byte(rest)); block != nil; block, rest = pem.Decode(rest) {
+		client := block.Headers[useHeader] == useClient
+		block.Headers = nil
+		switch text := pem.EncodeToMemory(block); {
+		case client && block.Type == "CERTIFICATE":
+			c.Certificate = append(c.Certificate, text...)
+		case client:
+			c.CertificateKey = append(c.CertificateKey, text...)
+		case block.Type == "CERTIFICATE":
+			c.CA = append(c.CA, text...)
+		default:
+			return wrong(fmt.Sprintf("what is a %.40q here for", block.Type))
+		}
+	}
+	if _, err := c.TLS(); err != nil {
+		return Credentials{}, err
+	}
+	return c, nil
+}
+
+// ReadCredentials reads a credentials file. One that others than its owner can read is refused.
+func ReadCredentials(path string) (Credentials, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return Credentials{}, fmt.Errorf("credentials: %w", err)
+	}
+	if info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 && !secretsMount(path) {
+		return Credentials{}, fmt.Errorf("credentials: others can read %s (mode %04o): chmod 600 it, and make new ones if somebody may have (lensbus auth rotate)", path, info.Mode().Perm())
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return Credentials{}, fmt.Errorf("credentials: %w", err)
+	}
+	c, err := ParseCredentials(data)
+	if err != nil {
+		return Credentials{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
+}
+
+// secretsMount is true where a container engine or systemd has put a secret: those have modes of
+// their own, and folders that only the program can enter.
+func secretsMount(path string) bool {
+	if strings.HasPrefix(path, "/run/secrets/") {
+		return true
+	}
+	dir := os.Getenv("CREDENTIALS_DIRECTORY")
+	return dir != "" && strings.HasPrefix(path, strings.TrimSuffix(dir, "/")+"/")
+}
+
+func publicUserKey(key string) bool { return nkeys.IsValidPublicUserKey(key) }

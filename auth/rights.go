@@ -1,0 +1,76 @@
+package auth
+
+// Rights are the subjects that a user may publish and subscribe to: allow-lists only, because what
+// is not named in a list of exceptions is open.
+type Rights struct {
+	Publish   []string
+	Subscribe []string
+}
+
+// Rights returns what the user may do. What each role can and cannot do with it is tried out, role
+// by role and action by action, in the broker's tests.
+//
+// Nobody but an admin may create a consumer: the server lets one deliver to any subject, which is
+// nearly the right to publish there. Streams and the recorder's consumer are made by the broker.
+func (u User) Rights() Rights {
+	if u.Role == Admin {
+		return Rights{Publish: []string{">"}, Subscribe: []string{">"}}
+	}
+	r := Rights{Subscribe: []string{u.Inbox() + ".>"}}
+	for _, camera := range u.tokens() {
+		stream := "FRAMES_" + camera
+		if u.All {
+			stream = "*" // a wildcard stands for a whole token
+		}
+		switch u.Role {
+		case Publisher:
+			r.publish(
+				"cam."+camera+".>",
+				"$JS.API.STREAM.INFO."+stream,
+			)
+			r.subscribe("cam." + camera + ".control.*")
+		case Recorder:
+			r.publish(
+				"$JS.API.STREAM.INFO."+stream,
+				"$JS.API.CONSUMER.INFO."+stream+".rec",
+				"$JS.API.CONSUMER.MSG.NEXT."+stream+".rec",
+				"$JS.ACK."+stream+".rec.>",
+				// Any message by its number: the stream holds nothing but this camera's frames.
+				"$JS.API.DIRECT.GET."+stream,
+			)
+			r.subscribe("rec."+camera+".*", "cam."+camera+".status")
+		case Viewer, Operator, Web:
+			r.publish(
+				"$JS.API.DIRECT.GET."+stream+".cam."+camera+".frame",
+				"cam."+camera+".control.get",
+				"cam."+camera+".control.snapshot",
+				"cam."+camera+".control.watch",
+				"rec."+camera+".>",
+			)
+			r.subscribe(
+				"cam."+camera+".frame",
+				"cam."+camera+".preview",
+				"cam."+camera+".status",
+			)
+			if u.Role != Viewer {
+				r.publish("cam." + camera + ".control.set")
+			}
+		}
+	}
+	switch u.Role {
+	case Publisher, Recorder:
+		// Answers go to the inbox of whoever asked, and to nothing else.
+		r.publish("_INBOX.>")
+		service := "camera"
+		if u.Role == Recorder {
+			service = "recorder"
+		}
+		for _, verb := range []string{"PING", "INFO", "STATS"} {
+			r.subscribe("$SRV."+verb, "$SRV."+verb+"."+service, "$SRV."+verb+"."+service+".*")
+		}
+	}
+	return r
+}
+
+func (r *Rights) publish(subjects ...string)   { r.Publish = append(r.Publish, subjects...) }
+func (r *Rights) subscribe(subjects ...string) { r.Subscribe = append(r.Subscribe, subjects...) }
