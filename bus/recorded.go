@@ -1,0 +1,39 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/lensbus/lensbus/frame"
+)
+
+// mostRecorded bounds how many cameras are looked for, and with them what strangers on the bus can
+// make a recorder do.
+const mostRecorded = 1024
+
+// Recorded returns the cameras whose frames the broker keeps on file, at most 1024. It asks for all
+// streams: a user who may not gets no answer, so ctx should have a limit.
+func (c *Conn) Recorded(ctx context.Context) ([]frame.CameraID, error) {
+	js, err := jetstream.New(c.control)
+	if err != nil {
+		return nil, fmt.Errorf("look for recorded cameras: %w", err)
+	}
+	var ids []frame.CameraID
+	streams := js.ListStreams(ctx, jetstream.WithStreamListSubject(frame.AllFrames))
+	for info := range streams.Info() {
+		for _, subject := range info.Config.Subjects {
+			// A stream's name and subjects are what somebody else has said.
+			id, kind, err := frame.ParseSubject(subject)
+			if err == nil && kind == frame.KindFrame && info.Config.Name == id.StreamName() &&
+				info.Config.Storage == jetstream.FileStorage && len(ids) < mostRecorded {
+				ids = append(ids, id)
+			}
+		}
+	}
+	if err := streams.Err(); err != nil {
+		return nil, fmt.Errorf("look for recorded cameras: %w", err)
+	}
+	return ids, nil
+}
