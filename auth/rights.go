@@ -28,7 +28,7 @@ func (u User) Rights() Rights {
 				"cam."+camera+".>",
 				"$JS.API.STREAM.INFO."+stream,
 			)
-			r.subscribe("cam." + camera + ".control.*")
+			r.subscribe("cam."+camera+".control.*", "cam."+camera+".status")
 		case Recorder:
 			r.publish(
 				"$JS.API.STREAM.INFO."+stream,

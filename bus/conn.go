@@ -18,6 +18,9 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/lensbus/lensbus/auth"
+	"github.com/lensbus/lensbus/frame"
 )
 
 // Errors that callers decide on.
@@ -29,6 +32,8 @@ var (
 	// ErrNoPicture: the server keeps no picture of that camera: it has not published yet, or the
 	// server has no JetStream, or this user may not ask.
 	ErrNoPicture = errors.New("no picture kept by the server")
+	// ErrNotAllowed: this user's credentials are not for that camera.
+	ErrNotAllowed = errors.New("these credentials are not for that camera")
 	// ErrClosed: Close was called.
 	ErrClosed = errors.New("closed")
 )
@@ -42,6 +47,9 @@ type Options struct {
 	Server string
 	// Context is the name of a NATS context (`nats context ls`), or the path of a context file.
 	Context string
+	// Credentials say who connects, and how the server is known; they name a server too, for where
+	// Server is empty. nil: nobody in particular, or whom the NATS environment says.
+	Credentials *auth.Credentials
 	// Name is shown in the server's list of connections. Default "lensbus".
 	Name string
 	// Quit, when it is closed, ends attempts to connect, the one under way and every later one: a
@@ -62,6 +70,7 @@ type Options struct {
 type Conn struct {
 	dial    func(purpose string, more ...nats.Option) (*nats.Conn, error)
 	log     *slog.Logger
+	scope   []frame.CameraID // that this user has rights to; nil: all, or not known
 	metrics *metrics
 	control *nats.Conn
 
@@ -90,7 +99,7 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{log: o.Log, metrics: newMetrics()}
+	c := &Conn{log: o.Log, scope: o.scope(), metrics: newMetrics()}
 	c.dial = func(purpose string, more ...nats.Option) (*nats.Conn, error) {
 		return dial(purpose, append(slices.Clone(more), c.metrics.watch(purpose))...)
 	}

@@ -52,7 +52,8 @@ type LiveStats struct {
 }
 
 // Live begins to receive the camera's frames. It does not wait, neither for the server nor for the
-// camera, and an unknown camera is no error: its frames come when it does.
+// camera, and an unknown camera is no error: its frames come when it does. One that this user's
+// credentials are not for is [ErrNotAllowed].
 func (c *Conn) Live(id frame.CameraID) (*Live, error) { return c.live(id, false) }
 
 // Preview is Live for the camera's preview: small pictures, at most [frame.PreviewFPS] a second,
@@ -61,6 +62,9 @@ func (c *Conn) Live(id frame.CameraID) (*Live, error) { return c.live(id, false)
 func (c *Conn) Preview(id frame.CameraID) (*Live, error) { return c.live(id, true) }
 
 func (c *Conn) live(id frame.CameraID, preview bool) (*Live, error) {
+	if _, err := c.within([]frame.CameraID{id}); err != nil {
+		return nil, err
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {

@@ -1,10 +1,12 @@
 package bus
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,8 +18,12 @@ import (
 // in-process, Server, Context, NATS_URL, NATS_CONTEXT, the selected NATS context, the default URL.
 // With an URL, the credentials of the NATS_* variables go along; a context brings its own.
 func (o Options) dialer() (func(purpose string, more ...nats.Option) (*nats.Conn, error), error) {
+	identity, err := o.identity()
+	if err != nil {
+		return nil, err
+	}
 	options := func(purpose string, more []nats.Option) []nats.Option {
-		all := append(baseOptions(o.Name+" "+purpose, o.Log), o.NATS...)
+		all := slices.Concat(baseOptions(o.Name+" "+purpose, o.Log), identity, o.NATS)
 		if o.InProcess == nil {
 			all = append(all, (&attempts{quit: o.Quit}).option)
 		}
@@ -30,6 +36,9 @@ func (o Options) dialer() (func(purpose string, more ...nats.Option) (*nats.Conn
 	}
 
 	server, context := o.Server, o.Context
+	if server == "" && o.Credentials != nil {
+		server = cmp.Or(o.Credentials.Server, os.Getenv("NATS_URL"), nats.DefaultURL)
+	}
 	if server != "" && context != "" {
 		return nil, errors.New("give a server URL or a NATS context, not both")
 	}
@@ -53,6 +62,11 @@ func (o Options) dialer() (func(purpose string, more ...nats.Option) (*nats.Conn
 	}
 	if err := checkURLs(server); err != nil {
 		return nil, err
+	}
+	if o.Credentials != nil {
+		return func(purpose string, more ...nats.Option) (*nats.Conn, error) {
+			return nats.Connect(server, options(purpose, more)...)
+		}, nil
 	}
 	credentials, err := environmentOptions()
 	if err != nil {

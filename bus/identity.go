@@ -1,0 +1,67 @@
+package bus
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/lensbus/lensbus/frame"
+)
+
+// identity are the options that make a connection the user's of o.Credentials; none without them.
+func (o Options) identity() ([]nats.Option, error) {
+	if o.Credentials == nil {
+		return nil, nil
+	}
+	if o.Context != "" {
+		return nil, errors.New("give credentials or a NATS context, not both: a context brings its own")
+	}
+	key, err := o.Credentials.PublicKey()
+	if err != nil {
+		return nil, err
+	}
+	opts := []nats.Option{nats.Nkey(key, o.Credentials.Sign), nats.CustomInboxPrefix(o.Credentials.Inbox())}
+	if o.InProcess != nil { // there is no network to be secured
+		return opts, nil
+	}
+	secure, err := o.Credentials.TLS()
+	if err != nil {
+		return nil, err
+	}
+	if secure != nil {
+		opts = append(opts, nats.Secure(secure))
+	}
+	return opts, nil
+}
+
+// scope are the cameras that this user's rights are for; nil where they are for all, as far as is
+// known here. A subscription to more than that is refused, and not only thinned out.
+func (o Options) scope() []frame.CameraID {
+	if o.Credentials == nil || o.Credentials.All || len(o.Credentials.Cameras) == 0 {
+		return nil
+	}
+	return slices.Clone(o.Credentials.Cameras)
+}
+
+// Scope returns the cameras that this user's rights are for; nil where they are for all or it is
+// not known.
+func (c *Conn) Scope() []frame.CameraID { return slices.Clone(c.scope) }
+
+// within returns the given cameras, or this user's where none is given. Its error names one that
+// this user has no right to.
+func (c *Conn) within(cameras []frame.CameraID) ([]frame.CameraID, error) {
+	if c.scope == nil {
+		return cameras, nil
+	}
+	if len(cameras) == 0 {
+		return c.scope, nil
+	}
+	for _, id := range cameras {
+		if !slices.Contains(c.scope, id) {
+			return nil, fmt.Errorf("camera %s: %w", id, ErrNotAllowed)
+		}
+	}
+	return cameras, nil
+}
