@@ -129,8 +129,8 @@ func headerNumber(msg *nats.Msg, header string) uint64 {
 	return n
 }
 
-// Find returns the number of the first message that was captured at or after t, or, where all are
-// older, the number after the last. It reads one message for each halving of the stream. Capture
+// Find returns the number to read on from for what was captured at or after t: no frame from there on
+// is older, or nothing is there yet. It reads one message for each halving of the stream. Capture
 // times are taken to grow with the numbers; where a clock was set, what it returns is near that.
 func (h *History) Find(ctx context.Context, t time.Time) (uint64, error) {
 	first, err := h.Read(ctx, 1, 1, 1)
@@ -144,23 +144,34 @@ func (h *History) Find(ctx context.Context, t time.Time) (uint64, error) {
 	low, high := first.Messages[0].Number, max(newest.Next, first.Next) // what is looked for is in [low, high]
 	for low < high {
 		middle := low + (high-low)/2
-		batch, err := h.Read(ctx, middle, 1, 1)
-		if err != nil {
+		f, number, err := h.from(ctx, middle, high)
+		switch {
+		case err != nil:
 			return 0, err
-		}
-		if len(batch.Messages) > 0 && batch.Messages[0].captured().Before(t) {
-			low = batch.Next
-		} else {
+		case number > 0 && f.Captured.Before(t):
+			low = number + 1
+		default:
 			high = middle
 		}
 	}
 	return low, nil
 }
 
-// captured is when a message's picture was taken, as far as it says.
-func (m *Stored) captured() time.Time {
-	if m.Rejected != nil {
-		return m.At
+// from returns the first frame from number n on and before end, with its number, 0 where there is none.
+func (h *History) from(ctx context.Context, n, end uint64) (frame.Frame, uint64, error) {
+	for messages := 1; n < end; messages = streamProbe { // most messages are frames
+		batch, err := h.Read(ctx, n, messages, 1<<20)
+		if err != nil || len(batch.Messages) == 0 {
+			return frame.Frame{}, 0, err
+		}
+		for _, m := range batch.Messages {
+			if m.Rejected == nil {
+				return m.Frame, m.Number, nil
+			}
+		}
+		n = batch.Next
 	}
-	return m.Frame.Captured
+	return frame.Frame{}, 0, nil
 }
+
+const streamProbe = 64

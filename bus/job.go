@@ -28,6 +28,7 @@ type job struct {
 
 	number uint64 // of the last message
 	end    frame.JobEnd
+	gone   bool  // the server says that the recorder does not listen any more
 	err    error // that next returns from now on
 	stop   context.CancelFunc
 	closed context.Context // done after close
@@ -41,6 +42,9 @@ type job struct {
 // defaultWindow is how much of a recording may be on its way to an asker: enough to keep a link of
 // 100 Mbit/s and 160 ms busy, little enough to be forgotten when the asker seeks.
 const defaultWindow = 2 << 20
+
+// lastWords is how long what a recorder has sent may still be on its way once it does not listen.
+const lastWords = 2 * time.Second
 
 // startJob asks, and waits for the recorder to begin. ctx is for that only.
 func (c *Conn) startJob(ctx context.Context, id frame.CameraID, verb string, request any, window int64) (*job, error) {
@@ -156,7 +160,11 @@ func (j *job) say(credit frame.Credit) {
 // io.EOF after the last; then end says how it was.
 func (j *job) next(ctx context.Context) (*nats.Msg, string, error) {
 	for j.err == nil {
-		waiting, cancel := context.WithTimeout(ctx, frame.JobSilence)
+		patience := frame.JobSilence
+		if j.gone {
+			patience = lastWords
+		}
+		waiting, cancel := context.WithTimeout(ctx, patience)
 		msg, err := j.sub.NextMsgWithContext(waiting)
 		cancel()
 		switch {
@@ -164,11 +172,14 @@ func (j *job) next(ctx context.Context) (*nats.Msg, string, error) {
 			return nil, "", ErrClosed
 		case err != nil && ctx.Err() != nil:
 			return nil, "", ctx.Err()
+		case errors.Is(err, context.DeadlineExceeded) && j.gone:
+			j.err = j.interrupted("the recorder is gone")
+			continue
 		case errors.Is(err, context.DeadlineExceeded):
 			j.err = j.interrupted(fmt.Sprintf("nothing was heard for %s", frame.JobSilence))
 			continue
 		case errors.Is(err, nats.ErrNoResponders), err == nil && nobodyThere(msg):
-			j.err = j.interrupted("the recorder is gone")
+			j.gone = true
 			continue
 		case errors.Is(err, nats.ErrSlowConsumer): // the number will tell whether something is missing
 			continue

@@ -62,19 +62,19 @@ func begin[T interface{ Check() error }](ctx context.Context, s *recorderServer,
 		case frame.ExportRequest:
 			j.granted = request.Credit
 		}
-		err := j.run(ctx, func() error { return run(ctx, request, j) })
+		// The credit subject last: an asker takes its end for the recorder's.
+		credit, err := j.nc.Subscribe(j.id.CreditSubject(j.name), func(m *nats.Msg) { j.hear(m.Data) })
+		if err == nil {
+			defer func() { _ = credit.Unsubscribe() }() // fails only where the connection has ended
+			err = j.run(ctx, func() error { return run(ctx, request, j) })
+		}
 		j.finish(ctx, r, verb, err)
 	})
 	return nil
 }
 
-// run hears what the asker says while work goes on.
+// run shows that the recorder is there while work goes on.
 func (j *Job) run(ctx context.Context, work func() error) error {
-	credit, err := j.nc.Subscribe(j.id.CreditSubject(j.name), func(m *nats.Msg) { j.hear(m.Data) })
-	if err != nil {
-		return fmt.Errorf("hear the asker: %w", err)
-	}
-	defer func() { _ = credit.Unsubscribe() }() // fails only where the connection has ended
 	var pulse sync.WaitGroup
 	defer pulse.Wait()
 	beating, stop := context.WithCancel(ctx)
