@@ -18,6 +18,7 @@ const (
 	DefaultMaxPayload     = 8 * MiB
 	DefaultMaxPending     = 16 * MiB
 	DefaultWriteDeadline  = 5 * time.Second
+	DefaultMaxConnections = 10_000
 	DefaultMaxMemoryStore = 1 * GiB
 	DefaultMaxFileStore   = 10 * GiB
 )
@@ -31,6 +32,15 @@ type Config struct {
 	// Insecure allows a Listen that other machines reach although there is no authentication:
 	// everybody who reaches the port can watch every camera and publish as any. Default false.
 	Insecure bool `yaml:"insecure"`
+
+	// Auth is a folder that `lensbus auth init` made: the broker lets in whom its users file names,
+	// with the rights of their roles, and shows its certificate. Both are read again when they
+	// change; who is removed is cut off. Default "": nobody is asked.
+	Auth string `yaml:"auth"`
+	// TLS are certificates of one's own.
+	TLS TLSConfig `yaml:"tls"`
+	// MaxConnections bounds how many clients there may be. Default 10000; a role has up to three.
+	MaxConnections int `yaml:"max_connections"`
 
 	// Store is the folder for streams on file; made where it is missing, locked while the broker
 	// runs. Default "": a private temporary folder that Close removes, so nothing is kept.
@@ -61,6 +71,18 @@ type Config struct {
 	WriteDeadline time.Duration `yaml:"write_deadline"`
 }
 
+// TLSConfig are the files by which the broker is known, PEM; read again when they change.
+type TLSConfig struct {
+	// Certificate and Key of the broker. Default: those of the Auth folder; without one, no TLS.
+	Certificate string `yaml:"certificate"`
+	Key         string `yaml:"key"`
+	// CA whose clients' certificates are taken. Default: that of the Auth folder.
+	CA string `yaml:"ca"`
+	// Clients must show a certificate of CA, besides their key: `lensbus auth add --certificate`
+	// makes one. Default false.
+	Clients bool `yaml:"clients"`
+}
+
 // OrDefaults returns c with every zero field replaced by its default.
 func (c Config) OrDefaults() Config {
 	if c.Listen == "" {
@@ -82,6 +104,9 @@ func (c Config) OrDefaults() Config {
 	if c.WriteDeadline == 0 {
 		c.WriteDeadline = DefaultWriteDeadline
 	}
+	if c.MaxConnections == 0 {
+		c.MaxConnections = DefaultMaxConnections
+	}
 	return c
 }
 
@@ -96,8 +121,8 @@ func (c Config) Validate() error {
 	switch {
 	case err != nil:
 		errs = append(errs, err)
-	case !c.Insecure && !loopback(host):
-		wrong("listen: %w: on %s everybody who reaches this machine could watch every camera; listen on 127.0.0.1 and let others in through a tunnel (ssh -L), use your own NATS server with --server, or accept it with --insecure", ErrInsecure, c.Listen)
+	case !c.Insecure && !loopback(host) && c.Auth == "":
+		wrong("listen: %w: on %s everybody who reaches this machine could watch every camera; make users and certificates with `lensbus auth init` and name their folder with --auth, or accept it with --insecure", ErrInsecure, c.Listen)
 	}
 	const minPayload, maxPayload = 64 * KiB, 64 * MiB // 64 MiB is the server's own ceiling
 	if c.MaxPayload < minPayload || c.MaxPayload > maxPayload {
@@ -120,6 +145,15 @@ func (c Config) Validate() error {
 	}
 	if every := time.Duration(c.Sync); every != 0 && (every < 100*time.Millisecond || every > 10*time.Minute) {
 		wrong("sync: %s is outside 100ms to 10m", every)
+	}
+	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
+		wrong("tls: certificate and key go together: give both files or none")
+	}
+	if c.TLS.Clients && c.TLS.CA == "" && c.Auth == "" {
+		wrong("tls.clients: whose certificates? give tls.ca or auth")
+	}
+	if c.MaxConnections < 1 {
+		wrong("max_connections: %d: want 1 or more", c.MaxConnections)
 	}
 	if c.NoJetStream && c.Store != "" {
 		wrong("store: %s stores nothing while no_jetstream is set: remove one of them", c.Store)

@@ -19,6 +19,8 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+
+	"github.com/lensbus/lensbus/auth"
 )
 
 // ErrStoreInUse is wrapped by Start's error where another broker runs on the same Store.
@@ -31,6 +33,8 @@ type Server struct {
 	after []func() error // run by Close, last one first, once the server has ended
 
 	healing *healer // nil without JetStream
+	access  *access // nil where nobody is asked and nothing is encrypted
+	gate    *gate
 
 	closing sync.Once
 	err     error
@@ -54,7 +58,7 @@ func Start(ctx context.Context, config Config, log *slog.Logger) (*Server, error
 		return nil, fmt.Errorf("broker: %w", err)
 	}
 	log.Info("broker is ready", "url", s.URL(), "store", keptIn(config))
-	if host, _, _ := splitListen(config.Listen); !loopback(host) {
+	if host, _, _ := splitListen(config.Listen); !loopback(host) && config.Auth == "" {
 		log.Warn("the broker has no authentication and no TLS: everybody who reaches it can watch every camera and publish as any", "listen", config.Listen)
 	}
 	return s, nil
@@ -74,6 +78,17 @@ func (s *Server) start(ctx context.Context, config Config) error {
 	opts, err := options(config)
 	if err != nil {
 		return err
+	}
+	if s.access, err = newAccess(config); err != nil {
+		return err
+	}
+	if s.access != nil {
+		if _, err := s.access.changed(); err != nil {
+			return err
+		}
+		if err := s.access.apply(opts); err != nil {
+			return err
+		}
 	}
 	if err := s.openStore(opts, config); err != nil {
 		return err
@@ -105,6 +120,9 @@ func (s *Server) start(ctx context.Context, config Config) error {
 	if !s.nats.ReadyForConnections(5 * time.Second) {
 		return errors.New("the NATS server did not become ready within 5s")
 	}
+	if s.access != nil {
+		s.gate = keep(s.nats, opts, s.access, s.log)
+	}
 	if !config.NoJetStream {
 		s.healing = heal(s.nats, opts, 2*int64(config.MaxPayload), s.log)
 	}
@@ -134,6 +152,7 @@ func options(config Config) (*server.Options, error) {
 		NoFastProducerStall: true,
 		MaxPayload:          int32(config.MaxPayload),
 		MaxPending:          int64(config.MaxPending),
+		MaxConn:             config.MaxConnections,
 		WriteDeadline:       config.WriteDeadline,
 
 		JetStream:              !config.NoJetStream,
@@ -191,7 +210,19 @@ func (s *Server) URL() string {
 	if addr.IP.IsUnspecified() {
 		addr = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: addr.Port}
 	}
+	if s.access != nil {
+		return "tls://" + addr.String()
+	}
 	return "nats://" + addr.String()
+}
+
+// Credentials are those of this process, an admin, who connects with [Server.InProcess] and in no
+// other way; nil where the broker asks nobody who he is.
+func (s *Server) Credentials() *auth.Credentials {
+	if s.access == nil || s.access.usersFile == "" {
+		return nil
+	}
+	return &s.access.credentials
 }
 
 // InProcess connects clients of this process without a network: for nats.InProcessServer.
@@ -207,6 +238,7 @@ const closeWait = time.Second
 func (s *Server) Close() error {
 	s.closing.Do(func() {
 		var errs []error
+		s.gate.close()
 		s.healing.close()
 		if s.nats != nil {
 			// First and on its own, because this part is always waited for.

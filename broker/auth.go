@@ -1,0 +1,170 @@
+package broker
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/lensbus/lensbus/auth"
+)
+
+// access is who may do what on a broker, and how its clients know it. It is read from files, and
+// again when they change.
+type access struct {
+	usersFile                  string // "": nobody is asked who he is
+	certificate, key, ca       string // files; "" each
+	clientCertificates         bool
+	inside                     auth.User // this process
+	credentials                auth.Credentials
+	users, pair, pairKey, pool []byte // what was read
+}
+
+// newAccess returns nil where the configuration asks for neither users nor TLS.
+func newAccess(config Config) (*access, error) {
+	if config.Auth == "" && config.TLS.Certificate == "" {
+		return nil, nil
+	}
+	a := &access{certificate: config.TLS.Certificate, key: config.TLS.Key, ca: config.TLS.CA, clientCertificates: config.TLS.Clients}
+	if config.Auth != "" {
+		a.usersFile = filepath.Join(config.Auth, auth.UsersFile)
+		if a.certificate == "" {
+			a.certificate, a.key = filepath.Join(config.Auth, auth.CertificateFile), filepath.Join(config.Auth, auth.KeyFile)
+		}
+		if a.ca == "" {
+			a.ca = filepath.Join(config.Auth, auth.CAFile)
+		}
+		a.inside = auth.User{Name: "inside", Role: auth.Admin}
+		var err error
+		if a.credentials, a.inside.Key, err = auth.NewCredentials(a.inside); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+// changed reads the files and returns whether one is other than before.
+func (a *access) changed() (bool, error) {
+	read := func(path string, wanted bool) ([]byte, error) {
+		if !wanted {
+			return nil, nil
+		}
+		return os.ReadFile(path)
+	}
+	users, err1 := read(a.usersFile, a.usersFile != "")
+	pair, err2 := read(a.certificate, true)
+	pairKey, err3 := read(a.key, true)
+	pool, err4 := read(a.ca, a.clientCertificates)
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		return false, fmt.Errorf("read who may use the broker: %w", err)
+	}
+	if bytes.Equal(users, a.users) && bytes.Equal(pair, a.pair) && bytes.Equal(pairKey, a.pairKey) && bytes.Equal(pool, a.pool) {
+		return false, nil
+	}
+	a.users, a.pair, a.pairKey, a.pool = users, pair, pairKey, pool
+	return true, nil
+}
+
+// apply puts what the files say into the server's options.
+func (a *access) apply(opts *server.Options) error {
+	pair, err := tls.X509KeyPair(a.pair, a.pairKey)
+	if err != nil {
+		return fmt.Errorf("certificate %s: %w", a.certificate, err)
+	}
+	opts.TLS, opts.TLSTimeout = true, handshakeSeconds
+	opts.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}
+	if a.clientCertificates {
+		opts.TLSVerify = true
+		opts.TLSConfig.ClientAuth = tls.RequireAndVerifyClientCert
+		opts.TLSConfig.ClientCAs = x509.NewCertPool()
+		if !opts.TLSConfig.ClientCAs.AppendCertsFromPEM(a.pool) {
+			return fmt.Errorf("CA %s: no certificate in PEM", a.ca)
+		}
+	}
+	if a.usersFile == "" {
+		return nil
+	}
+	users, err := auth.ReadUsers(a.usersFile)
+	if err != nil {
+		return err
+	}
+	opts.AuthTimeout = handshakeSeconds
+	opts.Nkeys = []*server.NkeyUser{natsUser(a.inside)}
+	// Nobody outside can be it, though its key is known to nobody anyway.
+	opts.Nkeys[0].AllowedConnectionTypes = map[string]struct{}{"IN_PROCESS": {}}
+	for _, u := range users {
+		opts.Nkeys = append(opts.Nkeys, natsUser(u))
+	}
+	return nil
+}
+
+// handshakeSeconds is how long a client has to say who it is.
+const handshakeSeconds = 5
+
+func natsUser(u auth.User) *server.NkeyUser {
+	rights := u.Rights()
+	return &server.NkeyUser{Nkey: u.Key, Permissions: &server.Permissions{
+		Publish:   &server.SubjectPermission{Allow: rights.Publish},
+		Subscribe: &server.SubjectPermission{Allow: rights.Subscribe},
+	}}
+}
+
+// accessEvery is how often the files are looked at.
+const accessEvery = time.Second
+
+// gate keeps a server to what the files of access say.
+type gate struct {
+	stop chan struct{}
+	done sync.WaitGroup
+}
+
+// keep looks at the files until close. A wrong one is logged and changes nothing.
+func keep(nats *server.Server, opts *server.Options, a *access, log *slog.Logger) *gate {
+	g := &gate{stop: make(chan struct{})}
+	g.done.Go(func() {
+		tick := time.NewTicker(accessEvery)
+		defer tick.Stop()
+		said := ""
+		for {
+			select {
+			case <-g.stop:
+				return
+			case <-tick.C:
+			}
+			changed, err := a.changed()
+			if err == nil && changed {
+				next := opts.Clone()
+				if err = a.apply(next); err == nil {
+					err = nats.ReloadOptions(next)
+				}
+				if err == nil {
+					log.Info("who may use the broker has changed", "users", len(next.Nkeys))
+				}
+			}
+			if err != nil && err.Error() != said {
+				log.Error("who may use the broker: the files are wrong, what was before still holds", "error", err)
+			}
+			if said = ""; err != nil {
+				said = err.Error()
+			}
+		}
+	})
+	return g
+}
+
+// close waits. g may be nil.
+func (g *gate) close() {
+	if g == nil {
+		return
+	}
+	close(g.stop)
+	g.done.Wait()
+}

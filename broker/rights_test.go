@@ -1,0 +1,457 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/lensbus/lensbus/auth"
+	"github.com/lensbus/lensbus/frame"
+)
+
+// guarded is a broker with users, and the folder that they are in.
+func guarded(t *testing.T, config Config) (*Server, *auth.Folder, string) {
+	t.Helper()
+	config.Auth = filepath.Join(t.TempDir(), "auth")
+	folder := auth.Open(config.Auth)
+	if _, err := folder.Init(auth.InitOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	return start(t, config), folder, config.Auth
+}
+
+// user adds a user and returns its credentials.
+func user(t *testing.T, folder *auth.Folder, name string, role auth.Role, cameras ...frame.CameraID) auth.Credentials {
+	t.Helper()
+	path, err := folder.Add(auth.User{Name: name, Role: role, Cameras: cameras, All: len(cameras) == 0 && role != auth.Admin}, auth.AddOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := auth.ReadCredentials(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func as(c auth.Credentials, more ...nats.Option) ([]nats.Option, error) {
+	secure, err := c.TLS()
+	if err != nil {
+		return nil, err
+	}
+	key, err := c.PublicKey()
+	return append([]nats.Option{
+		nats.Nkey(key, c.Sign), nats.Secure(secure), nats.CustomInboxPrefix(c.Inbox()), nats.NoReconnect(),
+		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}), // refusals are what is wanted
+	}, more...), err
+}
+
+// enter connects as a user, once the broker has heard of it.
+func enter(t *testing.T, s *Server, c auth.Credentials) *nats.Conn {
+	t.Helper()
+	opts, err := as(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var nc *nats.Conn
+	eventually(t, func() bool {
+		nc, err = nats.Connect(s.URL(), opts...)
+		return err == nil
+	})
+	t.Cleanup(nc.Close)
+	return nc
+}
+
+func eventually(t *testing.T, condition func() bool) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(20 * time.Second); !condition(); <-tick.C {
+		if time.Now().After(deadline) {
+			t.Fatal("the condition did not come true in time")
+		}
+	}
+}
+
+// refused says whether the server refuses what do does on a connection of its own.
+func refused(t *testing.T, nc *nats.Conn, do func() error) bool {
+	t.Helper()
+	before := nc.LastError()
+	if err := do(); err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	after := nc.LastError()
+	return after != nil && !errors.Is(after, before) && errors.Is(after, nats.ErrPermissionViolation)
+}
+
+// TestRights tries every action as every role. What a role may is named; all else is refused.
+func TestRights(t *testing.T) {
+	s, folder, _ := guarded(t, Config{})
+	inside, err := nats.Connect("", append([]nats.Option{nats.InProcessServer(s.InProcess())}, insideOf(t, s)...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(inside.Close)
+	js, err := jetstream.New(inside)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []frame.CameraID{"front", "yard"} {
+		if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: id.StreamName(), Subjects: []string{id.FrameSubject()}, AllowDirect: true, DenyPurge: true, DenyDelete: true}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := js.CreateConsumer(t.Context(), id.StreamName(), jetstream.ConsumerConfig{Durable: "rec", AckPolicy: jetstream.AckAllPolicy}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	roles := map[string]auth.Credentials{
+		"publisher": user(t, folder, "publisher", auth.Publisher, "front"),
+		"viewer":    user(t, folder, "viewer", auth.Viewer, "front"),
+		"operator":  user(t, folder, "operator", auth.Operator, "front"),
+		"recorder":  user(t, folder, "recorder", auth.Recorder, "front"),
+		"web":       user(t, folder, "web", auth.Web), // all cameras
+		"nvr":       user(t, folder, "nvr", auth.Recorder),
+		"admin":     user(t, folder, "boss", auth.Admin),
+	}
+	watching, all := []string{"viewer", "operator", "web"}, []string{"publisher", "viewer", "operator", "recorder", "web", "nvr"}
+	publish := map[string][]string{
+		"cam.front.frame":            {"publisher"},
+		"cam.front.status":           {"publisher"},
+		"cam.front.preview":          {"publisher"},
+		"cam.yard.frame":             {},
+		"cam.yard.status":            {},
+		"cam.front.control.get":      {"publisher", "viewer", "operator", "web"},
+		"cam.front.control.snapshot": {"publisher", "viewer", "operator", "web"},
+		"cam.front.control.watch":    {"publisher", "viewer", "operator", "web"},
+		"cam.front.control.set":      {"publisher", "operator", "web"},
+		"cam.front.control.release":  {"publisher"},
+		"cam.yard.control.get":       {"web"},
+		"cam.yard.control.set":       {"web"},
+		"cam.yard.control.release":   {},
+		"rec.front.ranges":           watching,
+		"rec.front.replay":           watching,
+		"rec.yard.replay":            {"web"},
+		"$SRV.PING":                  {},
+		"$SRV.STATS.camera":          {},
+		"other.topic":                {},
+		"_INBOX.viewer.x":            {"publisher", "recorder", "nvr"},
+		"$SYS.REQ.SERVER.PING":       {},
+
+		"$JS.API.INFO":                                           {},
+		"$JS.API.STREAM.NAMES":                                   {},
+		"$JS.API.STREAM.LIST":                                    {},
+		"$JS.API.STREAM.CREATE.FRAMES_front":                     {},
+		"$JS.API.STREAM.UPDATE.FRAMES_front":                     {},
+		"$JS.API.STREAM.DELETE.FRAMES_front":                     {},
+		"$JS.API.STREAM.PURGE.FRAMES_front":                      {},
+		"$JS.API.STREAM.PURGE.FRAMES_yard":                       {},
+		"$JS.API.STREAM.MSG.GET.FRAMES_front":                    {},
+		"$JS.API.STREAM.MSG.DELETE.FRAMES_front":                 {},
+		"$JS.API.STREAM.INFO.FRAMES_front":                       {"publisher", "recorder", "nvr"},
+		"$JS.API.STREAM.INFO.FRAMES_yard":                        {"nvr"},
+		"$JS.API.DIRECT.GET.FRAMES_front.cam.front.frame":        watching,
+		"$JS.API.DIRECT.GET.FRAMES_yard.cam.yard.frame":          {"web"},
+		"$JS.API.DIRECT.GET.FRAMES_yard.cam.front.frame":         {"web"},
+		"$JS.API.DIRECT.GET.FRAMES_front":                        {"recorder", "nvr"},
+		"$JS.API.DIRECT.GET.FRAMES_yard":                         {"nvr"},
+		"$JS.API.CONSUMER.CREATE.FRAMES_front":                   {},
+		"$JS.API.CONSUMER.CREATE.FRAMES_front.x.cam.front.frame": {},
+		"$JS.API.CONSUMER.DURABLE.CREATE.FRAMES_front.x":         {},
+		"$JS.API.CONSUMER.DELETE.FRAMES_front.rec":               {},
+		"$JS.API.CONSUMER.INFO.FRAMES_front.rec":                 {"recorder", "nvr"},
+		"$JS.API.CONSUMER.MSG.NEXT.FRAMES_front.rec":             {"recorder", "nvr"},
+		"$JS.API.CONSUMER.MSG.NEXT.FRAMES_yard.rec":              {"nvr"},
+		"$JS.API.CONSUMER.MSG.NEXT.FRAMES_front.other":           {},
+		"$JS.ACK.FRAMES_front.rec.1.1.1.1.1":                     {"recorder", "nvr"},
+		"$JS.ACK.FRAMES_yard.rec.1.1.1.1.1":                      {"nvr"},
+	}
+	subscribe := map[string][]string{
+		"cam.front.frame":          watching,
+		"cam.front.preview":        watching,
+		"cam.front.status":         {"publisher", "viewer", "operator", "web", "recorder", "nvr"},
+		"cam.front.control.set":    {"publisher"},
+		"cam.front.control.*":      {"publisher"},
+		"cam.yard.frame":           {"web"},
+		"cam.yard.status":          {"web", "nvr"},
+		"cam.yard.control.*":       {},
+		"cam.*.frame":              {"web"},
+		"cam.*.status":             {"web", "nvr"},
+		"cam.>":                    {},
+		"rec.front.*":              {"recorder", "nvr"},
+		"rec.yard.*":               {"nvr"},
+		"rec.>":                    {},
+		">":                        {},
+		"_INBOX.>":                 {},
+		"_INBOX.*.x":               {},
+		"_INBOX.publisher.>":       {"publisher"},
+		"_INBOX.viewer.>":          {"viewer"},
+		"_INBOX.web.>":             {"web"},
+		"$JS.>":                    {},
+		"$JS.EVENT.ADVISORY.>":     {},
+		"$JS.API.>":                {},
+		"$JS.ACK.>":                {},
+		"$SYS.>":                   {},
+		"$SRV.>":                   {},
+		"$SRV.STATS.camera":        {"publisher"},
+		"$SRV.STATS.recorder":      {"recorder", "nvr"},
+		"$SRV.PING":                {"publisher", "recorder", "nvr"},
+		"$SRV.INFO.camera.abcdef":  {"publisher"},
+		"$KV.>":                    {},
+		"some.other.subject":       {},
+		"_INBOX.viewer":            {},
+		"$JSC.R.>":                 {},
+		"cam.front":                {},
+		"cam.front.frame.more":     {},
+		"cam.front.control.x.y":    {},
+		"$SRV.STATS.camera.a.b":    {},
+		"$SRV.INFO.recorder.abc":   {"recorder", "nvr"},
+		"_INBOX.nvr.deep.and.more": {"nvr"},
+	}
+	for name, c := range roles {
+		nc := enter(t, s, c)
+		for _, table := range []struct {
+			what  string
+			cells map[string][]string
+			do    func(subject string) error
+		}{
+			{"publish", publish, func(subject string) error { return nc.PublishRequest(subject, c.Inbox()+".answer", nil) }},
+			{"subscribe", subscribe, func(subject string) error {
+				sub, err := nc.SubscribeSync(subject)
+				if err == nil {
+					t.Cleanup(func() { _ = sub.Unsubscribe() })
+				}
+				return err
+			}},
+		} {
+			for subject, allowed := range table.cells {
+				may := name == "admin" || slices.Contains(allowed, name)
+				if may && name == "admin" && strings.Contains(subject, "STREAM.DELETE") || name == "admin" && strings.Contains(subject, "CONSUMER.DELETE") || name == "admin" && subject == "$JS.API.STREAM.UPDATE.FRAMES_front" {
+					continue // that would work
+				}
+				if got := !refused(t, nc, func() error { return table.do(subject) }); got != may {
+					t.Errorf("%s %s %s: allowed %v, want %v", name, table.what, subject, got, may)
+				}
+			}
+		}
+	}
+	for subject, allowed := range publish {
+		for _, name := range allowed {
+			if !slices.Contains(all, name) {
+				t.Fatalf("%s: no role %s in this test", subject, name)
+			}
+		}
+	}
+}
+
+func insideOf(t *testing.T, s *Server) []nats.Option {
+	t.Helper()
+	c := s.Credentials()
+	key, err := c.PublicKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []nats.Option{nats.Nkey(key, c.Sign), nats.CustomInboxPrefix(c.Inbox())}
+}
+
+// What is allowed works, and what the headers of an allowed message could do to others does not.
+func TestRightsInUse(t *testing.T) {
+	s, folder, _ := guarded(t, Config{Store: t.TempDir()})
+	inside, err := nats.Connect("", append([]nats.Option{nats.InProcessServer(s.InProcess())}, insideOf(t, s)...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(inside.Close)
+	js, err := jetstream.New(inside)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []frame.CameraID{"front", "yard"} {
+		if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: id.StreamName(), Subjects: []string{id.FrameSubject()}, AllowDirect: true, DenyPurge: true, DenyDelete: true}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := js.CreateConsumer(t.Context(), id.StreamName(), jetstream.ConsumerConfig{Durable: "rec", AckPolicy: jetstream.AckAllPolicy}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	front, yard := enter(t, s, user(t, folder, "front", auth.Publisher, "front")), enter(t, s, user(t, folder, "yard", auth.Publisher, "yard"))
+	viewer, recorder := enter(t, s, user(t, folder, "viewer", auth.Viewer, "front")), enter(t, s, user(t, folder, "recorder", auth.Recorder, "front"))
+	live, err := viewer.SubscribeSync("cam.front.frame")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := viewer.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	store := func(nc *nats.Conn, id frame.CameraID, text string, header map[string]string) string {
+		t.Helper()
+		m := &nats.Msg{Subject: id.FrameSubject(), Data: []byte(text), Header: nats.Header{}}
+		for k, v := range header {
+			m.Header.Set(k, v)
+		}
+		answer, err := nc.RequestMsg(m, 20*time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(answer.Data)
+	}
+	for i := range 3 {
+		if got := store(front, "front", fmt.Sprint(i), map[string]string{nats.MsgIdHdr: fmt.Sprint("e-", i)}); !strings.Contains(got, fmt.Sprintf(`"seq":%d`, i+1)) {
+			t.Fatalf("front is not stored: %s", got)
+		}
+	}
+	// The ids of one camera do not suppress those of another.
+	if got := store(yard, "yard", "mine", map[string]string{nats.MsgIdHdr: "e-0"}); !strings.Contains(got, `"seq":1`) || strings.Contains(got, "duplicate") {
+		t.Errorf("the same id from another camera: %s", got)
+	}
+	for header, value := range map[string]string{"Nats-Rollup": "all", "Nats-TTL": "1s", "Nats-Schedule": "@every 1s"} {
+		_ = store(front, "front", "mean", map[string]string{header: value})
+		info, err := js.Stream(t.Context(), "FRAMES_front")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if state := info.CachedInfo().State; state.FirstSeq != 1 || state.Msgs < 3 {
+			t.Errorf("%s of a publisher: %+v", header, state)
+		}
+	}
+	if m, err := live.NextMsg(20 * time.Second); err != nil || string(m.Data) != "0" {
+		t.Errorf("the viewer sees %v, %v", m, err)
+	}
+	if m, err := viewer.Request("$JS.API.DIRECT.GET.FRAMES_front.cam.front.frame", nil, 20*time.Second); err != nil || len(m.Data) == 0 {
+		t.Errorf("the newest picture: %v, %v", m, err)
+	}
+	// A request that names another subject in its body gets nothing of it.
+	if m, err := viewer.Request("$JS.API.DIRECT.GET.FRAMES_front.cam.front.frame", []byte(`{"last_by_subj":"cam.yard.frame"}`), 20*time.Second); err != nil || string(m.Data) == "mine" {
+		t.Errorf("another camera's picture: %v, %v", m, err)
+	}
+	jr, err := jetstream.New(recorder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	consumer, err := jr.Consumer(t.Context(), "FRAMES_front", "rec")
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch, err := consumer.Fetch(3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for m := range batch.Messages() {
+		if n++; string(m.Data()) != fmt.Sprint(n-1) {
+			t.Errorf("message %d is %q", n, m.Data())
+		}
+		if err := m.DoubleAck(t.Context()); err != nil {
+			t.Errorf("acknowledge: %v", err)
+		}
+	}
+	if n != 3 {
+		t.Errorf("%d messages, %v", n, batch.Error())
+	}
+}
+
+// Who is removed is cut off at once; nobody else notices.
+func TestUsersChangeWhileTheyAreConnected(t *testing.T) {
+	s, folder, dir := guarded(t, Config{})
+	alice, bob := enter(t, s, user(t, folder, "alice", auth.Viewer, "front")), enter(t, s, user(t, folder, "bob", auth.Viewer, "front"))
+	sub, err := bob.SubscribeSync("cam.front.frame")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := bob.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if err := folder.Remove("alice"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() bool { return alice.IsClosed() })
+	front := enter(t, s, user(t, folder, "front", auth.Publisher, "front"))
+	if err := front.Publish("cam.front.frame", []byte("picture")); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := sub.NextMsg(20 * time.Second); err != nil || string(m.Data) != "picture" {
+		t.Errorf("bob, who has nothing to do with it: %v, %v", m, err)
+	}
+	if stats := bob.Stats(); stats.Reconnects > 0 || !bob.IsConnected() {
+		t.Errorf("bob was disconnected: %+v", stats)
+	}
+	// A file that makes no sense changes nothing.
+	if err := os.WriteFile(filepath.Join(dir, auth.UsersFile), []byte("nonsense\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := bob.Flush(); err != nil || !bob.IsConnected() {
+		t.Errorf("after a wrong file: %v", err)
+	}
+}
+
+func TestWhoIsRefused(t *testing.T) {
+	s, folder, _ := guarded(t, Config{})
+	good := user(t, folder, "good", auth.Viewer, "front")
+	witness := enter(t, s, good)
+	elsewhere := auth.Open(filepath.Join(t.TempDir(), "auth"))
+	if _, err := elsewhere.Init(auth.InitOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	foreign := user(t, elsewhere, "good", auth.Viewer, "front")
+	goodOptions, err := as(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreignOptions, err := as(foreign)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secure, err := good.TLS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := foreign.PublicKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := strings.Replace(s.URL(), "tls://", "nats://", 1)
+	for name, test := range map[string]struct {
+		url  string
+		opts []nats.Option
+		want string
+	}{
+		"another CA":      {s.URL(), foreignOptions, "certificate"},
+		"an unknown key":  {s.URL(), []nats.Option{nats.Secure(secure), nats.Nkey(key, foreign.Sign)}, "uthorization"},
+		"nobody":          {s.URL(), []nats.Option{nats.Secure(secure)}, "uthorization"},
+		"a password":      {s.URL(), []nats.Option{nats.Secure(secure), nats.UserInfo("good", "good")}, "uthorization"},
+		"without TLS":     {plain, []nats.Option{nats.Nkey(key, foreign.Sign)}, ""},
+		"the inside user": {s.URL(), append(insideOf(t, s), nats.Secure(secure)), "uthorization"},
+	} {
+		nc, err := nats.Connect(test.url, append(test.opts, nats.NoReconnect())...)
+		if err == nil {
+			nc.Close()
+			t.Errorf("%s gets in", name)
+		} else if !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v, want something of %q", name, err, test.want)
+		}
+	}
+	for range 1000 {
+		if nc, err := nats.Connect(s.URL(), nats.Secure(secure), nats.UserInfo("good", "guess"), nats.NoReconnect()); err == nil {
+			nc.Close()
+			t.Fatal("a guess gets in")
+		}
+	}
+	if stats := witness.Stats(); stats.Reconnects > 0 || witness.Flush() != nil {
+		t.Errorf("the user beside has noticed: %+v", stats)
+	}
+	nc, err := nats.Connect(s.URL(), goodOptions...)
+	if err != nil {
+		t.Fatalf("the good one, afterwards: %v", err)
+	}
+	nc.Close()
+}
