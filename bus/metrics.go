@@ -25,8 +25,8 @@ const mostMeasured = 1024
 type metrics struct {
 	connected, fetching, offset, uncertainty *prometheus.Desc
 
-	reconnects, received, bytes, missed, rejected *prometheus.CounterVec
-	way                                           *prometheus.HistogramVec
+	reconnects, received, bytes, missed, rejected, refused *prometheus.CounterVec
+	way                                                    *prometheus.HistogramVec
 
 	mu      sync.Mutex
 	up      map[string]*atomic.Bool // by the purpose of the connection
@@ -56,6 +56,7 @@ func newMetrics() *metrics {
 		bytes:       counter("received_bytes_total", "Bytes of the pictures that arrived, headers not counted.", "camera", "kind"),
 		missed:      counter("frames_missed_total", "Frames that were sent and did not arrive, by their numbers.", "camera"),
 		rejected:    counter("messages_rejected_total", "Messages on a camera's subject that were no frames.", "camera", "kind", "reason"),
+		refused:     counter("requests_refused_total", "Requests to a camera that were refused, or could not be answered.", "camera", "reason"),
 		way: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "lensbus_bus_publish_to_receive_seconds", Buckets: LatencyBuckets(),
 			Help: "From the publisher's handing a frame to NATS to its arrival, clock offset taken out, seconds. Only frames whose publisher's clock is known.",
@@ -168,7 +169,7 @@ type collector struct{ conn *Conn }
 
 func (c collector) vectors() []prometheus.Collector {
 	m := c.conn.metrics
-	return []prometheus.Collector{m.reconnects, m.received, m.bytes, m.missed, m.rejected, m.way}
+	return []prometheus.Collector{m.reconnects, m.received, m.bytes, m.missed, m.rejected, m.refused, m.way}
 }
 
 // Describe implements prometheus.Collector.

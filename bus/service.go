@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 
 	"github.com/lensbus/lensbus/frame"
@@ -40,31 +42,42 @@ func (c *Conn) ServeCamera(ctx context.Context, id frame.CameraID, version strin
 		now = time.Now
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	service, err := micro.AddService(c.control, micro.Config{
+	refusals := c.metrics.refusalsOf(id)
+	var unanswered sync.Once
+	service, err := newService(c.control, micro.Config{
 		Name:        frame.ServiceName,
 		Version:     version,
 		Description: "a camera on a lensbus",
 		Metadata:    map[string]string{frame.ServiceMetadataCamera: string(id)},
-		StatsHandler: func(e *micro.Endpoint) any {
-			if e.Name != frame.VerbGet { // once is enough
-				return nil
-			}
-			return status()
-		},
-		// One process answers for a camera: a queue group would hide a second one.
-		QueueGroupDisabled: true,
+	}, func(m *nats.Msg) {
+		// Nobody can be told: only the reply subject says who asks.
+		refusals.count(refusedReply)
+		unanswered.Do(func() {
+			c.log.Warn("a request whose answer would go to no inbox is left unanswered, as all like it will be; they are counted",
+				"camera", id, "subject", m.Subject, "reply", fmt.Sprintf("%.64s", m.Reply))
+		})
 	})
 	if err != nil {
 		cancel()
 		return nil, fmt.Errorf("service of camera %s: %w", id, err)
 	}
+	service.data = func(endpoint string) any {
+		if endpoint != frame.VerbGet { // once is enough
+			return nil
+		}
+		return status()
+	}
 	stop = func() {
 		cancel()
-		_ = service.Stop() // fails only where the connection has ended already
+		service.stop()
 	}
 	for name, verb := range verbs {
-		handler := micro.HandlerFunc(func(r micro.Request) { serve(ctx, id, name, verb, now, r) })
-		err := service.AddEndpoint(name, handler, micro.WithEndpointSubject(id.ControlSubject(name)))
+		// No queue: one process answers for a camera, and a queue would hide a second one.
+		err := service.endpoint(name, id.ControlSubject(name), "", func(r micro.Request) {
+			if code := serve(ctx, verb, now, r); code != 0 {
+				refusals.count(reasonOf(code))
+			}
+		})
 		if err != nil {
 			stop()
 			return nil, fmt.Errorf("service of camera %s, %s: %w", id, name, err)
@@ -73,13 +86,9 @@ func (c *Conn) ServeCamera(ctx context.Context, id frame.CameraID, version strin
 	return stop, nil
 }
 
-func serve(ctx context.Context, id frame.CameraID, name string, verb Verb, now func() time.Time, r micro.Request) {
+// serve answers a request, and returns the code of a refusal, else 0.
+func serve(ctx context.Context, verb Verb, now func() time.Time, r micro.Request) (refused int) {
 	received := now()
-	// An answer goes to an inbox and nowhere else: the asker chooses where, and must not make a
-	// camera speak on a subject that the asker has no right to.
-	if !strings.HasPrefix(r.Reply(), "_INBOX") {
-		return
-	}
 	var reply Reply
 	var err error
 	if len(r.Data()) > frame.MaxControlBytes {
@@ -99,9 +108,10 @@ func serve(ctx context.Context, id frame.CameraID, name string, verb Verb, now f
 			code, text = refusal.Code, refusal.Text
 		}
 		_ = r.Error(strconv.Itoa(code), oneLine(text), nil, micro.WithHeaders(header)) // the asker may be gone
-		return
+		return code
 	}
 	_ = r.Respond(reply.Data, micro.WithHeaders(header))
+	return 0
 }
 
 // oneLine makes an error fit a header.
