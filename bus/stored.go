@@ -74,6 +74,10 @@ func (p *Publisher) PublishStored(ctx context.Context, f *frame.Frame) error {
 // StoredStats returns the account so far. It is exact at every moment.
 func (p *Publisher) StoredStats() StoredStats { return p.nc.ledger.stats(&p.account) }
 
+// AskAgain makes the broker be asked to confirm the next frame, after something was done about what
+// made it stop confirming.
+func (p *Publisher) AskAgain() { p.nc.ledger.askAgain(&p.account) }
+
 // StoredChanged gets a value when [StoredStats].Stopped has changed.
 func (p *Publisher) StoredChanged() <-chan struct{} { return p.account.changed }
 

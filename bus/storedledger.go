@@ -169,6 +169,12 @@ func (a *account) stop(reason UnstoredReason) {
 	}
 }
 
+func (l *ledger) askAgain(a *account) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a.probeAt = time.Time{}
+}
+
 // expire books those whose time is over.
 func (l *ledger) expire() {
 	l.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/lensbus/lensbus/broker"
+	"github.com/lensbus/lensbus/bus"
 )
 
 type brokerCommand struct {
@@ -20,22 +21,16 @@ func (c *brokerCommand) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	c.brokerFlags.apply(c.Listen, &f.Broker)
-	if err := f.Broker.Validate(); err != nil {
+	if err := errors.Join(f.Broker.Validate(), s.placeStreams(&f)); err != nil {
 		return usage(err)
 	}
 	if err := c.metricsFlags.apply(c.Insecure, &f.Metrics); err != nil {
 		return err
 	}
-	server, err := broker.Start(ctx, f.Broker, s.log)
-	if err != nil {
-		if interrupted(ctx, err) {
-			return nil
-		}
-		return err
-	}
-	err = s.life.beside(ctx, s.numbers(f.Metrics, server.Ready, server.Metrics()), func() error {
-		<-ctx.Done()
-		return nil
+	return s.withBroker(ctx, f.Broker, func(server *broker.Server, conn *bus.Conn) error {
+		kept := newStreams(f)
+		return s.life.beside(ctx, s.numbers(f.Metrics, server.Ready, server.Metrics()), func() error {
+			return s.life.run(ctx, kept.role(conn), kept.reread(s, c.fileFlag))
+		})
 	})
-	return errors.Join(err, s.life.end("broker", server.Close))
 }

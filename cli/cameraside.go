@@ -2,7 +2,6 @@ package cli
 
 import (
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 
@@ -32,13 +31,7 @@ func (c controlFlags) folder(env func(string) string) string {
 	if first, _, _ := strings.Cut(env("STATE_DIRECTORY"), ":"); first != "" {
 		return first
 	}
-	if state := env("XDG_STATE_HOME"); filepath.IsAbs(state) { // others are to be ignored
-		return filepath.Join(state, "lensbus", "cameras")
-	}
-	if home := env("HOME"); filepath.IsAbs(home) {
-		return filepath.Join(home, ".local", "state", "lensbus", "cameras")
-	}
-	return ""
+	return stateFolder("cameras", env)
 }
 
 // semver is a version as NATS wants a service's (semver.org).

@@ -42,18 +42,20 @@ type grammar struct {
 	LogLevel string           `enum:"debug,info,warn,error" default:"info" env:"LENSBUS_LOG_LEVEL" placeholder:"LEVEL" help:"Log to standard error from this level on: debug, info, warn or error. Default info."`
 	Version  kong.VersionFlag `help:"Print the version."`
 
-	Up            upCommand       `cmd:"" help:"Broker, cameras and page in one process; without a file a demo with test pictures."`
-	Broker        brokerCommand   `cmd:"" help:"The NATS server alone."`
-	Publish       publishCommand  `cmd:"" help:"Cameras to the broker."`
-	View          viewCommand     `cmd:"" help:"Watch cameras in a desktop window."`
-	Web           webCommand      `cmd:"" help:"Watch cameras in a browser: serve the page and the HTTP interface."`
-	Cameras       camerasCommand  `cmd:"" help:"List the cameras that are published."`
-	Set           setCommand      `cmd:"" help:"Show or change a camera's settings while it runs."`
-	Top           topCommand      `cmd:"" help:"A live table of all cameras in the terminal."`
-	Snapshot      snapshotCommand `cmd:"" help:"Save a camera's newest picture."`
-	Doctor        doctorCommand   `cmd:"" help:"Find out what is wrong here, and what to do about it."`
-	ShowVersion   versionCommand  `cmd:"" name:"version" help:"Print the version and what is built in."`
-	CaptureWorker workerCommand   `cmd:"" hidden:"" help:"One camera's capture, for a publisher to start."`
+	Up            upCommand        `cmd:"" help:"Broker, cameras and page in one process; without a file a demo with test pictures."`
+	Broker        brokerCommand    `cmd:"" help:"The NATS server alone."`
+	Publish       publishCommand   `cmd:"" help:"Cameras to the broker."`
+	View          viewCommand      `cmd:"" help:"Watch cameras in a desktop window."`
+	Web           webCommand       `cmd:"" help:"Watch cameras in a browser: serve the page and the HTTP interface."`
+	Cameras       camerasCommand   `cmd:"" help:"List the cameras that are published."`
+	Set           setCommand       `cmd:"" help:"Show or change a camera's settings while it runs."`
+	Top           topCommand       `cmd:"" help:"A live table of all cameras in the terminal."`
+	Provision     provisionCommand `cmd:"" help:"Make the streams of recorded cameras on a NATS server of your own."`
+	Snapshot      snapshotCommand  `cmd:"" help:"Save a camera's newest picture."`
+	Doctor        doctorCommand    `cmd:"" help:"Find out what is wrong here, and what to do about it."`
+	Auth          authCommand      `cmd:"" help:"Users of a broker of one's own: who may publish, watch, record."`
+	ShowVersion   versionCommand   `cmd:"" name:"version" help:"Print the version and what is built in."`
+	CaptureWorker workerCommand    `cmd:"" hidden:"" help:"One camera's capture, for a publisher to start."`
 }
 
 // usageError marks what the person at the command line got wrong: exit code 2.

@@ -39,6 +39,8 @@ func cameraColumns() []column {
 			order: descending(func(c camera) float64 { return float64(c.Sent) })},
 		{title: titleDrops, right: true, spare: 1, text: func(c camera) string { return fmt.Sprint(dropped(c.Status)) },
 			order: descending(func(c camera) float64 { return float64(dropped(c.Status)) })},
+		{title: "UNSTORED", right: true, spare: 2, optional: true, text: unstoredText,
+			order: descending(func(c camera) float64 { return float64(sumOf(c.Unstored)) })},
 		{title: titleAge, right: true, text: ageText, order: descending(func(c camera) float64 {
 			if c.Age == nil {
 				return -1
@@ -67,6 +69,7 @@ func cameraColumns() []column {
 func wideColumns() []column {
 	return []column{
 		{title: "DROPPED FOR", spare: 11, optional: true, text: func(c camera) string { return reasonsText(c.Dropped) }},
+		{title: "UNSTORED FOR", spare: 10, optional: true, text: func(c camera) string { return reasonsText(c.Unstored) }},
 		{title: "SOURCE", spare: 13, text: func(c camera) string { return plain(c.Source) }},
 	}
 }
@@ -126,9 +129,19 @@ func short(v float64) string {
 	return fmt.Sprintf("%.1f", v)
 }
 
-func dropped(s frame.Status) uint64 {
+func dropped(s frame.Status) uint64 { return sumOf(s.Dropped) }
+
+// unstoredText is nothing of a camera that is not recorded.
+func unstoredText(c camera) string {
+	if !c.Recorded {
+		return ""
+	}
+	return fmt.Sprint(sumOf(c.Unstored))
+}
+
+func sumOf(counts map[string]uint64) uint64 {
 	var sum uint64
-	for _, n := range s.Dropped {
+	for _, n := range counts {
 		if sum += n; sum < n {
 			return math.MaxUint64
 		}

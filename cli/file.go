@@ -19,6 +19,8 @@ type file struct {
 	// Server is one NATS URL or several with commas between; Context is the name of a NATS context.
 	Server  string `yaml:"server"`
 	Context string `yaml:"context"`
+	// Creds is a credentials file of `lensbus auth`.
+	Creds string `yaml:"creds"`
 
 	Broker  broker.Config                             `yaml:"broker"`
 	Cameras map[frame.CameraID]publisher.CameraConfig `yaml:"cameras"`
@@ -45,9 +47,11 @@ type cameraFlags struct {
 	// The values are taken apart here and not by the parser, whose errors would quote them: a
 	// source may hold a password.
 	Camera []string `env:"LENSBUS_CAMERA" sep:"none" placeholder:"ID=SOURCE" help:"A camera, again for each: front=v4l2:/dev/video0, yard='rtsp://…'. Sources: v4l2:, file:, http(s)://, rtsp(s)://, images:, test:, opencv:."`
+	Record bool     `env:"LENSBUS_RECORD" help:"Keep the frames of all cameras on file in the broker, for a recorder; how, is said for each in the file under record."`
 }
 
-// addTo adds the cameras to those of the file; one that is there too gets the new source.
+// addTo adds the cameras to those of the file; one that is there too gets the new source. With Record,
+// all are recorded but those of which the file says that they are not.
 func (c cameraFlags) addTo(f *file) error {
 	var errs []error
 	for _, text := range c.Camera {
@@ -60,6 +64,14 @@ func (c cameraFlags) addTo(f *file) error {
 			f.Cameras = make(map[frame.CameraID]publisher.CameraConfig)
 		}
 		f.Cameras[id] = camera
+	}
+	if c.Record {
+		for id, camera := range f.Cameras {
+			if camera.Record == nil {
+				camera.Record = new(publisher.RecordConfig)
+				f.Cameras[id] = camera
+			}
+		}
 	}
 	return usage(errors.Join(errs...))
 }

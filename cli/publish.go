@@ -46,33 +46,41 @@ func (c *publishCommand) Run(ctx context.Context, s *session) error {
 		if err != nil {
 			return err
 		}
-		return s.use(conn, func() error { return c.publish(ctx, s, nil, conn, f) })
+		return s.use(conn, func() error { return c.publish(ctx, s, nil, conn, f, nil) })
 	}
 	// What the environment says is for commands that are not told anything else.
 	if c.Server != os.Getenv("LENSBUS_SERVER") || c.Context != os.Getenv("LENSBUS_CONTEXT") {
 		return usage(errors.New("--embed-broker runs a broker and --server or --context uses another: give one of them"))
 	}
 	c.brokerFlags.apply(c.Listen, &f.Broker)
-	if err := f.Broker.Validate(); err != nil {
+	if err := errors.Join(f.Broker.Validate(), s.placeStreams(&f)); err != nil {
 		return usage(err)
 	}
-	return s.withBroker(ctx, f.Broker, func(server *broker.Server, conn *bus.Conn) error { return c.publish(ctx, s, server, conn, f) })
+	return s.withBroker(ctx, f.Broker, func(server *broker.Server, conn *bus.Conn) error {
+		return c.publish(ctx, s, server, conn, f, newStreams(f))
+	})
 }
 
-// publish runs the cameras, and their numbers beside them. server is nil where it is another process.
-func (c *publishCommand) publish(ctx context.Context, s *session, server *broker.Server, conn *bus.Conn, f file) error {
+// publish runs the cameras, and their numbers beside them. server and kept are nil where it is another
+// process.
+func (c *publishCommand) publish(ctx context.Context, s *session, server *broker.Server, conn *bus.Conn, f file, kept *streams) error {
 	cameras := publisher.NewMetrics()
 	all := []prometheus.Collector{cameras, conn.Metrics()}
 	if server != nil {
 		all = append(all, server.Metrics())
 	}
 	return s.life.beside(ctx, s.numbers(f.Metrics, ready(conn, server), all...), func() error {
-		return s.life.run(ctx, s.publisher(conn, f, c.fileFlag, c.cameraFlags, c.controlFlags, cameras))
+		roles := []role{s.publisher(conn, f, c.fileFlag, c.cameraFlags, c.controlFlags, cameras, kept)}
+		if kept != nil {
+			roles = append(roles, kept.role(conn))
+		}
+		return s.life.run(ctx, roles...)
 	})
 }
 
-// publisher is the role that publishes the file's cameras, and those that the file has later.
-func (s *session) publisher(conn *bus.Conn, f file, from fileFlag, more cameraFlags, control controlFlags, metrics *publisher.Metrics) role {
+// publisher is the role that publishes the file's cameras, and those that the file has later. kept hears
+// of those too; it is nil where somebody else looks after the streams.
+func (s *session) publisher(conn *bus.Conn, f file, from fileFlag, more cameraFlags, control controlFlags, metrics *publisher.Metrics, kept *streams) role {
 	return role{"cameras", func(ctx context.Context) error {
 		deps := publisher.Deps{Bus: conn, Log: s.log, Metrics: metrics}
 		control.complete(&deps, s.Version)
@@ -89,7 +97,15 @@ func (s *session) publisher(conn *bus.Conn, f file, from fileFlag, more cameraFl
 			reload := make(chan publisher.Config)
 			deps.Reload = reload
 			hangups := s.life.hangups()
-			reading.Go(func() { s.reread(watching, from, more, hangups, reload) })
+			reading.Go(func() {
+				s.reread(watching, from, more, hangups, func(f file) {
+					kept.want(s, f)
+					select {
+					case reload <- publisher.Config{Cameras: f.Cameras}:
+					case <-watching.Done():
+					}
+				})
+			})
 		}
 		return publisher.Run(ctx, publisher.Config{Cameras: f.Cameras}, deps)
 	}}

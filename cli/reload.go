@@ -5,13 +5,12 @@ import (
 	"sync"
 
 	"github.com/lensbus/lensbus/config"
-	"github.com/lensbus/lensbus/publisher"
 )
 
-// reread reads the configuration file again when it changes and on SIGHUP, and passes its cameras
-// on, until ctx is done. A file that is wrong is refused with its line, and the old one stays. The
+// reread reads the configuration file again when it changes and on SIGHUP, and passes it to each, its
+// cameras complete, until ctx is done. A file that is wrong is refused with its line, and the old one stays. The
 // other sections hold from the next start on.
-func (s *session) reread(ctx context.Context, from fileFlag, more cameraFlags, hangups <-chan struct{}, to chan<- publisher.Config) {
+func (s *session) reread(ctx context.Context, from fileFlag, more cameraFlags, hangups <-chan struct{}, each func(file)) {
 	changes := make(chan struct{}, 1)
 	var watching sync.WaitGroup
 	defer watching.Wait()
@@ -43,10 +42,6 @@ func (s *session) reread(ctx context.Context, from fileFlag, more cameraFlags, h
 			continue
 		}
 		s.log.Info("configuration file read again", "file", from.Config, "cameras", len(f.Cameras))
-		select {
-		case to <- publisher.Config{Cameras: f.Cameras}:
-		case <-ctx.Done():
-			return
-		}
+		each(f)
 	}
 }

@@ -14,7 +14,7 @@ func seconds(v float64) *float64 { return &v }
 
 func TestSheetFitsItsWidth(t *testing.T) {
 	cameras := []camera{
-		{Status: frame.Status{ID: "front", State: frame.StateLive, Width: 1920, Height: 1080, FPS: 29.97, FPSAsked: 30, BitRate: 9e6, Sent: 1e6, Host: "shed", Dropped: map[string]uint64{"network": 3}}, Age: seconds(0.034), AgeUncertainty: seconds(0.0004)},
+		{Status: frame.Status{ID: "front", State: frame.StateLive, Width: 1920, Height: 1080, FPS: 29.97, FPSAsked: 30, BitRate: 9e6, Sent: 1e6, Host: "shed", Dropped: map[string]uint64{"network": 3}, Recorded: true, Unstored: map[string]uint64{"window": 2}}, Age: seconds(0.034), AgeUncertainty: seconds(0.0004)},
 		{Status: frame.Status{ID: "a-camera-with-quite-a-long-name", State: frame.StateLost, Host: "車庫のマシン", Reason: strings.Repeat("no such device ", 9)}},
 	}
 	all := append(cameraColumns(), append(wideColumns(), reasonColumn())...)

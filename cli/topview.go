@@ -162,7 +162,7 @@ func (v *topView) summary() string {
 // totals is the second line: what all cameras send together, and why pictures were dropped.
 func (v *topView) totals() string {
 	var fps, bits float64
-	reasons := make(map[string]uint64)
+	reasons, unstored := make(map[string]uint64), make(map[string]uint64)
 	for _, c := range v.cameras {
 		if c.Silent {
 			continue
@@ -172,10 +172,16 @@ func (v *topView) totals() string {
 		for reason, n := range c.Dropped {
 			reasons[reason] += n
 		}
+		for reason, n := range c.Unstored {
+			unstored[reason] += n
+		}
 	}
 	text := fmt.Sprintf("%s frames/s  %.1f Mbit/s", short(fps), bits/1e6)
 	if drops := reasonsText(reasons); drops != "" {
 		text += "  dropped: " + drops
+	}
+	if holes := reasonsText(unstored); holes != "" {
+		text += "  unstored: " + holes
 	}
 	return text
 }

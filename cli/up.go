@@ -37,15 +37,16 @@ func (c *upCommand) Run(ctx context.Context, s *session) error {
 	}
 	c.brokerFlags.apply(c.BrokerListen, &f.Broker)
 	applyWeb(c.WebListen, c.Insecure, &f.Web)
-	if err := errors.Join(f.Broker.Validate(), publisher.Config{Cameras: f.Cameras}.Validate(), f.Web.Validate()); err != nil {
+	if err := errors.Join(f.Broker.Validate(), publisher.Config{Cameras: f.Cameras}.Validate(), f.Web.Validate(), s.placeStreams(&f)); err != nil {
 		return usage(err)
 	}
 	return s.withBroker(ctx, f.Broker, func(server *broker.Server, conn *bus.Conn) error {
 		cameras := publisher.NewMetrics()
-		roles := []role{s.page(conn, f, server.Metrics(), conn.Metrics(), cameras)}
+		kept := newStreams(f)
+		roles := []role{s.page(conn, f, server.Metrics(), conn.Metrics(), cameras), kept.role(conn)}
 		// Without any it serves the cameras of other machines; a file may have some later.
 		if len(f.Cameras) > 0 || c.Config != "" {
-			roles = append(roles, s.publisher(conn, f, c.fileFlag, c.cameraFlags, c.controlFlags, cameras))
+			roles = append(roles, s.publisher(conn, f, c.fileFlag, c.cameraFlags, c.controlFlags, cameras, kept))
 		}
 		return s.life.run(ctx, roles...)
 	})

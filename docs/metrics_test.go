@@ -62,7 +62,7 @@ func running(t *testing.T) (text string) {
 	ended, address := make(chan error, 2), make(chan string, 1)
 	go func() {
 		ended <- publisher.Run(ctx, publisher.Config{Cameras: map[frame.CameraID]publisher.CameraConfig{
-			"front": {Source: "test:?width=160&height=120&fps=25"},
+			"front": {Source: "test:?width=160&height=120&fps=25", Record: &publisher.RecordConfig{}},
 		}}, publisher.Deps{Bus: conn, Log: log, Metrics: cameras})
 	}()
 	go func() {
@@ -316,6 +316,18 @@ func TestDropReasonsAreDocumented(t *testing.T) {
 		got = append(got, reason)
 	}
 	if !slices.Equal(got, want) {
+		t.Errorf("the page has the reasons %q, the code %q", got, want)
+	}
+}
+
+func TestUnstoredReasonsAreDocumented(t *testing.T) {
+	_, section, _ := strings.Cut(read(t, "reference/metrics.md"), "\n### Why frames are unstored\n")
+	var got []bus.UnstoredReason
+	for _, row := range table(t, section, "reason") {
+		reason, _ := code(row[0])
+		got = append(got, bus.UnstoredReason(reason))
+	}
+	if want := bus.UnstoredReasons(); !slices.Equal(got, want) {
 		t.Errorf("the page has the reasons %q, the code %q", got, want)
 	}
 }

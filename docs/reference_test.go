@@ -86,8 +86,8 @@ func TestConfigReferenceNamesEveryKey(t *testing.T) {
 			ReadTimeout: publisher.DefaultReadTimeout, FreezeAfter: publisher.DefaultFreezeAfter, Grace: publisher.DefaultGrace,
 		},
 		"record": publisher.RecordConfig{}.OrDefaults(),
-		"web":  web.Config{}.OrDefaults(),
-		"view": window.Config{}, "metrics": operate.Config{},
+		"web":    web.Config{}.OrDefaults(),
+		"view":   window.Config{}, "metrics": operate.Config{},
 	} {
 		rows := make(map[string][]string)
 		for _, row := range table(t, p.section(t, section), "key") {
@@ -126,9 +126,15 @@ func TestConfigReferenceNamesEveryKey(t *testing.T) {
 func shown(v reflect.Value) string {
 	switch d := v.Interface().(type) {
 	case time.Duration:
+		if d == 0 {
+			return ""
+		}
 		text := strings.TrimSuffix(d.String(), "m0s")
 		if text != d.String() {
 			text += "m"
+		}
+		if hours, whole := strings.CutSuffix(text, "h0m"); whole {
+			return hours + "h"
 		}
 		return text
 	case bool:

@@ -8,7 +8,6 @@ import (
 
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/config/bytesize"
-	"github.com/lensbus/lensbus/frame"
 )
 
 // RecordConfig says that a camera is recorded: the broker keeps its frames on file until a recorder
@@ -100,8 +99,8 @@ func (r RecordConfig) Validate() error {
 func (c CameraConfig) Recorded() bool { return c.Record != nil && !c.Record.Off }
 
 // Recorded returns the limits of the streams of the cameras that are recorded.
-func (c Config) Recorded() map[frame.CameraID]bus.StreamLimits {
-	recorded := make(map[frame.CameraID]bus.StreamLimits)
+func (c Config) Recorded() bus.Recorded {
+	recorded := make(bus.Recorded)
 	for id, camera := range c.Cameras {
 		if camera.Recorded() {
 			recorded[id] = camera.Record.Limits()

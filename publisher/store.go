@@ -74,44 +74,61 @@ func (c *camera) ensureStream(ctx context.Context) (next time.Duration, err erro
 			storage, err = bus.StorageFile, nil
 		}
 		next = recordedCheck
+		if err == nil {
+			c.sender.out.AskAgain()
+		}
 	} else {
 		storage, err = c.bus.EnsureStream(asking, c.id)
 		next = streamCheck
 		if err != nil {
 			next = streamGiveUp
+		} else { // somebody else may have decided that it is recorded
+			c.sender.recorded.Store(storage == bus.StorageFile)
 		}
 	}
 	c.state.stored(string(storage))
 	return next, err
 }
 
+// settleStoring is how long frames must be unstored before it is said: a stream that is being made, or
+// a moment without one, is in the numbers.
+const settleStoring = time.Second
+
 // watchStoring says when a recorded camera's frames are stored no longer, and again.
 func (c *camera) watchStoring(ctx context.Context) {
-	if !c.cfg.Recorded() {
-		return
-	}
-	storing := true
+	out := c.sender.out
+	said := false
+	var lasting <-chan time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-c.sender.out.StoredChanged():
+		case <-lasting:
+			lasting = nil
+		case <-out.StoredChanged():
+			if out.StoredStats().Stopped != "" {
+				signal(c.unstored) // the stream may be gone
+				if !said && lasting == nil {
+					lasting = time.After(settleStoring)
+				}
+				continue
+			}
 		}
-		s := c.sender.out.StoredStats()
+		s := out.StoredStats()
 		switch {
-		case s.Stopped != "" && storing:
+		case s.Stopped != "" && !said:
+			said = true
 			c.log.Error("frames are not stored: live pictures go on, recordings have a hole from here", "reason", s.Stopped)
-		case s.Stopped == "" && !storing:
+		case s.Stopped == "" && said:
+			said = false
 			c.log.Info("frames are stored again", "unstored", s.Sent-s.Stored-uint64(s.InFlight))
 		}
-		storing = s.Stopped == ""
-		signal(c.unstored)
 	}
 }
 
 // addStored completes a status with what is known of the camera's storage.
 func (c *camera) addStored(s *frame.Status) {
-	if !c.cfg.Recorded() {
+	if !c.sender.recorded.Load() {
 		return
 	}
 	stats := c.sender.out.StoredStats()

@@ -14,6 +14,19 @@ const dropReasons = {
   too_large: "too large for the NATS server",
 };
 
+// unstoredReasons are a status's reasons for frames that the server has not confirmed as stored.
+const unstoredReasons = {
+  window: "the server lagged behind",
+  timeout: "no answer in time",
+  no_stream: "no stream to store them in",
+  busy: "too fast for the server's disk",
+  no_room: "no room on the server",
+  too_large: "too large for the stream",
+  duplicate: "an id that was taken",
+  refused: "refused",
+  disconnected: "connection lost",
+};
+
 // Each row says what it shows from {camera, screen, now, clock}; "" hides the row.
 const groups = [
   ["Picture", [
@@ -58,6 +71,12 @@ const groups = [
       const dropped = Object.entries(camera.dropped ?? {}).filter(([, n]) => n > 0);
       if (dropped.length === 0) return "0";
       return dropped.map(([reason, n]) => `${format.count(n)} ${dropReasons[reason] ?? reason}`).join("\n");
+    }],
+    ["Stored", ({ camera }) => {
+      if (!camera.recorded) return "";
+      const unstored = Object.entries(camera.unstored ?? {}).filter(([, n]) => n > 0);
+      const lines = unstored.map(([reason, n]) => `${format.count(n)} not: ${unstoredReasons[reason] ?? reason}`);
+      return [format.count(camera.stored ?? 0), ...lines].join("\n");
     }],
     ["Running since", ({ camera }) => format.dateTime(camera.started)],
     ["Watchers", ({ camera }) => `${format.count(camera.watchers)}, ${format.count(camera.viewers)} of this server's pages`],

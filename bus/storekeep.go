@@ -1,0 +1,151 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/lensbus/lensbus/frame"
+)
+
+// Recorded are the cameras that are recorded, with the limits of their streams.
+type Recorded map[frame.CameraID]StreamLimits
+
+// How often the streams are looked after besides at every change and connect.
+const (
+	keepEvery    = 5 * time.Second
+	keepDeadline = 5 * time.Second // for one stream
+)
+
+// KeepStreams provisions the streams of the newest wanted cameras (see [Conn.Provision]), and again
+// whenever one is missing, until ctx is done. What it does, and what it cannot do, is logged. It never
+// deletes a stream with frames in it: that of a camera that is not recorded any more is left as it is.
+func (c *Conn) KeepStreams(ctx context.Context, wanted *Latest[Recorded]) {
+	k := keeper{conn: c, said: make(map[frame.CameraID]string), made: make(map[frame.CameraID]bool), left: make(map[string]bool)}
+	connected := c.control.StatusChanged(nats.CONNECTED)
+	defer c.control.RemoveStatusListener(connected)
+	reader := wanted.Reader()
+	var now Recorded
+	for {
+		if c.control.IsConnected() {
+			k.provision(ctx, now)
+		}
+		select {
+		case <-time.After(keepEvery):
+		case <-connected:
+		case <-reader.Ready():
+			next, _, err := reader.Next(ctx)
+			if err != nil {
+				return
+			}
+			now = next
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// keeper remembers what has been said, so as to say it once.
+type keeper struct {
+	conn *Conn
+	said map[frame.CameraID]string // the last error
+	made map[frame.CameraID]bool   // streams that have been there
+	left map[string]bool           // streams of cameras that are not recorded any more
+}
+
+func (k *keeper) provision(ctx context.Context, wanted Recorded) {
+	maps.DeleteFunc(k.made, func(id frame.CameraID, _ bool) bool { _, still := wanted[id]; return !still })
+	for _, id := range slices.Sorted(maps.Keys(wanted)) {
+		asking, cancel := context.WithTimeout(ctx, keepDeadline)
+		plan, err := k.conn.Provision(asking, id, wanted[id])
+		cancel()
+		if ctx.Err() != nil {
+			return
+		}
+		k.tell(id, plan, err)
+		if err != nil && (errors.Is(err, ErrNoJetStream) || errors.Is(err, context.DeadlineExceeded)) {
+			return // the others would fare no better
+		}
+	}
+	if len(k.said) == 0 {
+		k.lookForOthers(ctx, wanted)
+	}
+}
+
+func (k *keeper) tell(id frame.CameraID, plan StreamPlan, err error) {
+	log := k.conn.log.With("camera", id, "stream", id.StreamName())
+	if err != nil {
+		if text := err.Error(); text != k.said[id] {
+			log.Error("the camera's frames have no stream to be recorded from", "error", text)
+			k.said[id] = text
+		}
+		return
+	}
+	delete(k.said, id)
+	switch {
+	case plan.Action == StreamCreated && k.made[id], plan.Action == StreamReplaced && k.made[id]:
+		log.Error("the camera's stream was deleted, with what was in it and not yet recorded: it has been made anew")
+	case plan.Action != StreamKept:
+		log.Info("stream "+string(plan.Action), "changes", plan.Changes)
+	}
+	k.made[id] = true
+}
+
+// lookForOthers says which streams on file are no longer wanted.
+func (k *keeper) lookForOthers(ctx context.Context, wanted Recorded) {
+	asking, cancel := context.WithTimeout(ctx, keepDeadline)
+	defer cancel()
+	others, err := k.conn.UnwantedStreams(asking, wanted)
+	if err != nil {
+		return // somebody else may look
+	}
+	now := make(map[string]bool)
+	for _, s := range others {
+		now[s.Stream] = true
+		if !k.left[s.Stream] {
+			k.conn.log.Warn("the camera is not recorded any more: its stream and its frames stay, and new ones are stored, until somebody deletes it",
+				"camera", s.Camera, "stream", s.Stream, "frames", s.Frames, "bytes", s.Bytes)
+		}
+	}
+	k.left = now
+}
+
+// UnwantedStream is a camera's stream on file although the camera is not to be recorded.
+type UnwantedStream struct {
+	Camera frame.CameraID `json:"camera"`
+	Stream string         `json:"stream"`
+	Frames uint64         `json:"frames"`
+	Bytes  uint64         `json:"bytes"`
+}
+
+// UnwantedStreams lists the cameras' streams on file that are not among the wanted, by name.
+func (c *Conn) UnwantedStreams(ctx context.Context, wanted Recorded) ([]UnwantedStream, error) {
+	js, err := jetstream.New(c.control)
+	if err != nil {
+		return nil, fmt.Errorf("list streams: %w", err)
+	}
+	var found []UnwantedStream
+	list := js.ListStreams(ctx, jetstream.WithStreamListSubject(frame.AllFrames))
+	for info := range list.Info() {
+		if info.Config.Storage != jetstream.FileStorage || len(info.Config.Subjects) != 1 {
+			continue
+		}
+		id, kind, err := frame.ParseSubject(info.Config.Subjects[0])
+		if _, is := wanted[id]; err != nil || kind != frame.KindFrame || is || info.Config.Name != id.StreamName() {
+			continue
+		}
+		found = append(found, UnwantedStream{Camera: id, Stream: info.Config.Name, Frames: info.State.Msgs, Bytes: info.State.Bytes})
+	}
+	if err := list.Err(); err != nil {
+		return nil, fmt.Errorf("list streams: %w", err)
+	}
+	slices.SortFunc(found, func(a, b UnwantedStream) int { return strings.Compare(a.Stream, b.Stream) })
+	return found, nil
+}
