@@ -97,6 +97,18 @@ func (u User) tokens() []string {
 	return ids
 }
 
+// CameraList is for people, and for the users file: ids with commas between, * for all, - for a role
+// that has none of its own.
+func (u User) CameraList() string {
+	switch {
+	case u.All:
+		return "*"
+	case len(u.Cameras) == 0:
+		return "-"
+	}
+	return strings.ReplaceAll(join(u.Cameras), " ", "")
+}
+
 func join[S ~string](all []S) string {
 	texts := make([]string, len(all))
 	for i, s := range all {

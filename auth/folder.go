@@ -1,6 +1,8 @@
 package auth
 
 import (
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -91,6 +93,27 @@ func (f *Folder) Certify(hosts []string) error {
 		return err
 	}
 	return errors.Join(f.write(KeyFile, key, 0o600), f.write(CertificateFile, certificate, 0o644))
+}
+
+// Hosts are the names and addresses that the server's certificate is for.
+func (f *Folder) Hosts() ([]string, error) {
+	data, err := os.ReadFile(f.Path(CertificateFile))
+	if err != nil {
+		return nil, fmt.Errorf("certificate of the server: %w", err)
+	}
+	block, _ := pem.Decode(data)
+	if block == nil {
+		return nil, fmt.Errorf("certificate of the server: no certificate in %s", f.Path(CertificateFile))
+	}
+	certificate, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("certificate of the server: %w", err)
+	}
+	hosts := slices.Clone(certificate.DNSNames)
+	for _, ip := range certificate.IPAddresses {
+		hosts = append(hosts, ip.String())
+	}
+	return hosts, nil
 }
 
 func (f *Folder) authority() (*authority, error) {

@@ -69,14 +69,7 @@ func EncodeUsers(users []User) []byte {
 	var b bytes.Buffer
 	b.WriteString("# Who may connect to the broker: name, role, public key, cameras. `lensbus auth` writes this file;\n# the broker reads it again when it changes. There is no secret in it.\n")
 	for _, u := range users {
-		cameras := "-"
-		switch {
-		case u.All:
-			cameras = "*"
-		case len(u.Cameras) > 0:
-			cameras = strings.ReplaceAll(join(u.Cameras), " ", "")
-		}
-		fmt.Fprintf(&b, "%s %s %s %s\n", u.Name, u.Role, u.Key, cameras)
+		fmt.Fprintf(&b, "%s %s %s %s\n", u.Name, u.Role, u.Key, u.CameraList())
 	}
 	return b.Bytes()
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lensbus/lensbus/auth"
 	"github.com/lensbus/lensbus/broker"
 	"github.com/lensbus/lensbus/bus"
 )
@@ -16,16 +18,25 @@ import (
 type serverFlags struct {
 	Server  string `env:"LENSBUS_SERVER" placeholder:"URL" help:"NATS server, nats://HOST:PORT; several with commas between. Default: NATS_URL, the selected NATS context, or nats://127.0.0.1:4222."`
 	Context string `env:"LENSBUS_CONTEXT" placeholder:"NAME" help:"NATS context with server and credentials (nats context ls)."`
+	Creds   string `env:"LENSBUS_CREDS" placeholder:"FILE" help:"Credentials file of lensbus auth: who connects, and to which server."`
 }
 
 // connect connects to the broker of the flags, else of the file. Its errors are wrong settings: a
 // server that is not there is waited for.
 func (s *session) connect(ctx context.Context, flags serverFlags, f file) (*bus.Conn, error) {
 	if flags.Server == "" && flags.Context == "" {
-		flags = serverFlags{Server: f.Server, Context: f.Context}
+		flags.Server, flags.Context = f.Server, f.Context
+	}
+	var who *auth.Credentials
+	if path := cmp.Or(flags.Creds, f.Creds); path != "" {
+		c, err := auth.ReadCredentials(path)
+		if err != nil {
+			return nil, usage(err)
+		}
+		who = &c
 	}
 	// A signal while it connects is for the command to answer: a role that was ended has not failed.
-	conn, err := bus.Connect(context.WithoutCancel(ctx), bus.Options{Server: flags.Server, Context: flags.Context, Log: s.log, Quit: ctx.Done()})
+	conn, err := bus.Connect(context.WithoutCancel(ctx), bus.Options{Server: flags.Server, Context: flags.Context, Credentials: who, Log: s.log, Quit: ctx.Done()})
 	if err != nil {
 		return nil, usage(err)
 	}
@@ -66,6 +77,7 @@ func (s *session) use(conn *bus.Conn, run func() error) error {
 // brokerFlags are the settings of a broker in this process that a command line can change.
 type brokerFlags struct {
 	Store    string `env:"LENSBUS_STORE" placeholder:"DIR" help:"Folder in which the broker keeps streams. Default: a temporary one."`
+	Auth     string `env:"LENSBUS_AUTH" placeholder:"DIR" help:"Folder of lensbus auth init: the users that the broker lets in, and its certificate. Default: nobody is asked."`
 	Insecure bool   `env:"LENSBUS_INSECURE" help:"Listen for other machines although there is no authentication: everybody who reaches the port can watch every camera."`
 }
 
@@ -75,6 +87,9 @@ func (b brokerFlags) apply(listen string, c *broker.Config) {
 	}
 	if b.Store != "" {
 		c.Store = b.Store
+	}
+	if b.Auth != "" {
+		c.Auth = b.Auth
 	}
 	c.Insecure = c.Insecure || b.Insecure
 }
@@ -89,7 +104,7 @@ func (s *session) withBroker(ctx context.Context, c broker.Config, run func(*bro
 		return err
 	}
 	err = func() error {
-		conn, err := bus.Connect(ctx, bus.Options{InProcess: server.InProcess(), Log: s.log})
+		conn, err := bus.Connect(ctx, bus.Options{InProcess: server.InProcess(), Credentials: server.Credentials(), Log: s.log})
 		if err != nil {
 			if interrupted(ctx, err) {
 				return nil

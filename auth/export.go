@@ -1,0 +1,39 @@
+package auth
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// WriteNATSConf writes the users as the authorization block of a nats-server's configuration: to be
+// included there, for who runs a NATS server of his own. It holds public keys only.
+func WriteNATSConf(w io.Writer, users []User) error {
+	var b strings.Builder
+	b.WriteString("authorization {\n  users = [\n")
+	for _, u := range users {
+		rights := u.Rights()
+		fmt.Fprintf(&b, "    # %s %s\n    {\n      nkey: %s\n      permissions {\n        publish { allow: [%s] }\n        subscribe { allow: [%s] }\n      }\n    }\n",
+			u.Role, u.Name, u.Key, quoted(rights.Publish), quoted(rights.Subscribe))
+	}
+	b.WriteString("  ]\n}\n")
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// WriteNSC writes the commands of NATS's nsc that make the same users with JWTs, in the account that
+// nsc has selected. Their keys are nsc's own: it makes new ones and hands out .creds files.
+func WriteNSC(w io.Writer, users []User) error {
+	var b strings.Builder
+	for _, u := range users {
+		rights := u.Rights()
+		fmt.Fprintf(&b, "nsc add user --name %s --allow-pub '%s' --allow-sub '%s'\n", u.Name, strings.Join(rights.Publish, ","), strings.Join(rights.Subscribe, ","))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func quoted(subjects []string) string {
+	// No subject has a quote in it: names and ids are checked.
+	return `"` + strings.Join(subjects, `", "`) + `"`
+}

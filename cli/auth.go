@@ -1,0 +1,273 @@
+package cli
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/lensbus/lensbus/auth"
+	"github.com/lensbus/lensbus/frame"
+)
+
+// authCommand is `lensbus auth …`: the users of a broker of one's own.
+type authCommand struct {
+	Init    authInitCommand    `cmd:"" help:"Make a CA, the broker's certificate and the first admin."`
+	Add     authAddCommand     `cmd:"" help:"Make a user and the credentials file to hand over."`
+	Rm      authRmCommand      `cmd:"" help:"Remove a user: the broker cuts it off."`
+	List    authListCommand    `cmd:"" help:"List the users."`
+	Rotate  authRotateCommand  `cmd:"" help:"Give a user a new key, or the broker a new certificate."`
+	Export  authExportCommand  `cmd:"" help:"Print the users' rights for a NATS server of one's own."`
+	Explain authExplainCommand `cmd:"" help:"Say what a role may do."`
+}
+
+// authFlags say where the users are.
+type authFlags struct {
+	Dir string `env:"LENSBUS_AUTH" placeholder:"DIR" help:"Folder with the users and certificates. Default: lensbus/auth in the user's configuration folder."`
+}
+
+func (a authFlags) open() (*auth.Folder, error) {
+	dir := a.Dir
+	if dir == "" {
+		config, err := os.UserConfigDir()
+		if err != nil {
+			return nil, usage(errors.New("there is no home folder to keep users in: say where with --dir"))
+		}
+		dir = filepath.Join(config, "lensbus", "auth")
+	}
+	return auth.Open(dir), nil
+}
+
+type authInitCommand struct {
+	authFlags
+	Host   []string `placeholder:"NAME" help:"Name or address by which the broker is reached, again for each; this machine's own name and loopback are always among them."`
+	Server string   `env:"LENSBUS_SERVER" placeholder:"URL" help:"The broker's URL, to write into every credentials file. Default: tls:// and the first --host, port 4222."`
+	Admin  string   `default:"admin" placeholder:"NAME" help:"Name of the first admin. Default admin."`
+}
+
+func (c *authInitCommand) Run(s *session) error {
+	folder, err := c.open()
+	if err != nil {
+		return err
+	}
+	hosts := slices.Clone(c.Host)
+	if name, err := os.Hostname(); err == nil && name != "" && !slices.Contains(hosts, name) {
+		hosts = append(hosts, name)
+	}
+	server := c.Server
+	if server == "" && len(c.Host) > 0 {
+		server = "tls://" + c.Host[0] + ":4222"
+	}
+	path, err := folder.Init(auth.InitOptions{Hosts: hosts, Server: server, Admin: c.Admin})
+	if errors.Is(err, auth.ErrName) {
+		return usage(err)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s.Stdout, "admin's credentials: %s\nstart the broker with: lensbus broker --auth %s\n", path, folder.Path(""))
+	return err
+}
+
+// issueFlags say what goes into credentials.
+type issueFlags struct {
+	Server      string `env:"LENSBUS_SERVER" placeholder:"URL" help:"The broker's URL, to write into the credentials. Default: what the first admin's say."`
+	Certificate bool   `help:"Make a client certificate too, for a broker with tls.clients."`
+}
+
+func (i issueFlags) options(folder *auth.Folder) auth.AddOptions {
+	o := auth.AddOptions{Server: i.Server, Certificate: i.Certificate}
+	if o.Server != "" {
+		return o
+	}
+	users, err := folder.Users()
+	if err != nil {
+		return o // Add will say it
+	}
+	for _, u := range users {
+		if u.Role != auth.Admin {
+			continue
+		}
+		if c, err := auth.ReadCredentials(folder.Path(filepath.Join(auth.CredentialsDir, u.Name+".creds"))); err == nil {
+			o.Server = c.Server
+			return o
+		}
+	}
+	return o
+}
+
+type authAddCommand struct {
+	authFlags
+	issueFlags
+	Role    string `arg:"" enum:"admin,publisher,viewer,operator,recorder,web" help:"admin, publisher, viewer, operator (a viewer that may change settings), recorder or web."`
+	Name    string `arg:"" help:"The user's name. A publisher's is its camera's, unless --cameras says otherwise."`
+	Cameras string `placeholder:"ID,…" help:"For which cameras, with commas between; '*' for all. Default: a publisher's own name, all for recorder and web."`
+}
+
+func (c *authAddCommand) Run(s *session) error {
+	u := auth.User{Name: c.Name, Role: auth.Role(c.Role)}
+	cameras := c.Cameras
+	if cameras == "" {
+		switch u.Role {
+		case auth.Publisher:
+			cameras = c.Name
+		case auth.Recorder, auth.Web:
+			cameras = "*"
+		case auth.Viewer, auth.Operator:
+			return usage(fmt.Errorf("which cameras may %s see? --cameras front,yard, or --cameras '*' for all", c.Name))
+		}
+	}
+	switch {
+	case cameras == "":
+	case cameras == "*":
+		u.All = true
+	default:
+		for text := range strings.SplitSeq(cameras, ",") {
+			id, err := frame.ParseCameraID(strings.TrimSpace(text))
+			if err != nil {
+				return usage(fmt.Errorf("--cameras: %w", err))
+			}
+			u.Cameras = append(u.Cameras, id)
+		}
+	}
+	folder, err := c.open()
+	if err != nil {
+		return err
+	}
+	path, err := folder.Add(u, c.options(folder))
+	if errors.Is(err, auth.ErrName) {
+		return usage(err)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(s.Stdout, path)
+	return err
+}
+
+type authRmCommand struct {
+	authFlags
+	Name string `arg:"" help:"The user."`
+}
+
+func (c *authRmCommand) Run(*session) error {
+	folder, err := c.open()
+	if err != nil {
+		return err
+	}
+	return folder.Remove(c.Name)
+}
+
+type authRotateCommand struct {
+	authFlags
+	issueFlags
+	Name string   `arg:"" optional:"" help:"The user. Without one, the broker's certificate is made anew."`
+	Host []string `placeholder:"NAME" help:"For the broker's certificate: name or address by which it is reached, again for each."`
+}
+
+func (c *authRotateCommand) Run(s *session) error {
+	folder, err := c.open()
+	if err != nil {
+		return err
+	}
+	if c.Name == "" {
+		hosts := slices.Clone(c.Host)
+		if len(hosts) == 0 {
+			if hosts, err = folder.Hosts(); err != nil {
+				return err
+			}
+		}
+		return folder.Certify(hosts)
+	}
+	path, err := folder.Rotate(c.Name, c.options(folder))
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(s.Stdout, path)
+	return err
+}
+
+type authListCommand struct {
+	authFlags
+	JSON bool `name:"json" help:"Print JSON."`
+}
+
+// listedUser is a user in --json.
+type listedUser struct {
+	Name    string           `json:"name"`
+	Role    auth.Role        `json:"role"`
+	Cameras []frame.CameraID `json:"cameras"`
+	All     bool             `json:"all_cameras"`
+	Key     string           `json:"key"`
+}
+
+func (c *authListCommand) Run(s *session) error {
+	folder, err := c.open()
+	if err != nil {
+		return err
+	}
+	users, err := folder.Users()
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		listed := make([]listedUser, len(users))
+		for i, u := range users {
+			listed[i] = listedUser{u.Name, u.Role, append([]frame.CameraID{}, u.Cameras...), u.All || u.Role == auth.Admin, u.Key}
+		}
+		return json.NewEncoder(s.Stdout).Encode(listed)
+	}
+	if len(users) == 0 {
+		return fmt.Errorf("no users in %s: `lensbus auth init` makes the first: %w", folder.Path(""), fs.ErrNotExist)
+	}
+	table := tabwriter.NewWriter(s.Stdout, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(table, "NAME\tROLE\tCAMERAS\tKEY") // Flush says what went wrong
+	for _, u := range users {
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", u.Name, u.Role, u.CameraList(), u.Key)
+	}
+	return table.Flush()
+}
+
+type authExportCommand struct {
+	authFlags
+	Format string `enum:"nats-conf,nsc" default:"nats-conf" placeholder:"FORMAT" help:"nats-conf, for the configuration of a nats-server; nsc, commands that make the users' JWTs. Default nats-conf."`
+}
+
+func (c *authExportCommand) Run(s *session) error {
+	folder, err := c.open()
+	if err != nil {
+		return err
+	}
+	users, err := folder.Users()
+	if err != nil {
+		return err
+	}
+	if c.Format == "nsc" {
+		return auth.WriteNSC(s.Stdout, users)
+	}
+	return auth.WriteNATSConf(s.Stdout, users)
+}
+
+type authExplainCommand struct {
+	Role    string `arg:"" enum:"admin,publisher,viewer,operator,recorder,web" help:"The role."`
+	Cameras string `placeholder:"ID,…" help:"For which cameras. Default ID, as a word that stands for one."`
+}
+
+func (c *authExplainCommand) Run(s *session) error {
+	u := auth.User{Name: "NAME", Role: auth.Role(c.Role)}
+	for id := range strings.SplitSeq(cmp.Or(c.Cameras, "ID"), ",") {
+		u.Cameras = append(u.Cameras, frame.CameraID(id))
+	}
+	if c.Cameras == "*" {
+		u.Cameras, u.All = nil, true
+	}
+	rights := u.Rights()
+	_, err := fmt.Fprintf(s.Stdout, "may publish\n  %s\nmay subscribe to\n  %s\n", strings.Join(rights.Publish, "\n  "), strings.Join(rights.Subscribe, "\n  "))
+	return err
+}
