@@ -1,0 +1,137 @@
+package recorder
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/lensbus/lensbus/frame"
+)
+
+// How often new streams are looked for, and how long the broker may take to list them.
+const (
+	discoverEvery = 5 * time.Second
+	discoverLimit = 5 * time.Second
+)
+
+// discover looks for cameras that the broker keeps on file, where none are configured. Those that are
+// gone stay: their streams may come back.
+func (r *recorder) discover(ctx context.Context, found chan<- []frame.CameraID) {
+	told := ""
+	for ; ctx.Err() == nil; sleep(ctx, discoverEvery) {
+		if len(r.config().Cameras) > 0 {
+			continue
+		}
+		asking, cancel := context.WithTimeout(ctx, discoverLimit)
+		ids, err := r.deps.Bus.Recorded(asking)
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			if text := err.Error(); text != told && r.deps.Bus.Connected() {
+				told = text
+				r.log.Warn("which cameras are recorded cannot be asked for: name them, or give this user the right to $JS.API.STREAM.LIST", "error", err)
+			}
+			continue
+		}
+		told = ""
+		select {
+		case found <- ids:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// apply ends the cameras that are not in ids and starts those that are new. Where there are none, all
+// that are found are recorded.
+func (r *recorder) apply(ctx context.Context, ids []frame.CameraID) {
+	if len(ids) > 0 {
+		wanted := make(map[frame.CameraID]bool)
+		for _, id := range ids {
+			wanted[id] = true
+		}
+		var gone []*camera
+		r.mu.Lock()
+		for id, c := range r.cameras {
+			if !wanted[id] {
+				gone = append(gone, c)
+				delete(r.cameras, id)
+			}
+		}
+		r.mu.Unlock()
+		for _, c := range gone {
+			if !c.idle {
+				r.log.Info("camera is not recorded any more", "camera", c.id)
+			}
+			c.end()
+		}
+	}
+	for _, id := range ids {
+		r.start(ctx, id, false)
+	}
+	old, err := r.index.Cameras(ctx)
+	if err != nil {
+		r.log.Error("what is recorded of other cameras is not served", "error", err)
+	}
+	for _, id := range old {
+		r.start(ctx, id, true)
+	}
+}
+
+// start records a camera, or, where it is idle, serves what there is of it; unless that is done already.
+// It is for Run's goroutine.
+func (r *recorder) start(ctx context.Context, id frame.CameraID, idle bool) {
+	if _, err := frame.ParseCameraID(string(id)); err != nil {
+		return // it would become a path
+	}
+	r.mu.Lock()
+	before := r.cameras[id]
+	r.mu.Unlock()
+	switch {
+	case before == nil:
+	case idle || !before.idle:
+		return
+	default:
+		before.end()
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	c := newCamera(r, id)
+	c.idle = idle
+	var running sync.WaitGroup
+	if !idle {
+		running.Go(func() { c.run(ctx) })
+	}
+	running.Go(func() { c.serve(ctx) })
+	c.end = func() {
+		cancel()
+		running.Wait()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.cameras[id] = c
+}
+
+// endCameras ends all at the same time: each may have a part to write.
+func (r *recorder) endCameras() {
+	r.mu.Lock()
+	cameras := r.cameras
+	r.cameras = make(map[frame.CameraID]*camera)
+	r.mu.Unlock()
+	var ending sync.WaitGroup
+	for _, c := range cameras {
+		ending.Go(c.end)
+	}
+	ending.Wait()
+}
+
+// all returns the cameras.
+func (r *recorder) all() []*camera {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := make([]*camera, 0, len(r.cameras))
+	for _, c := range r.cameras {
+		all = append(all, c)
+	}
+	return all
+}

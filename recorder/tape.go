@@ -1,0 +1,230 @@
+package recorder
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/lensbus/lensbus/bus"
+	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/recorder/segment"
+)
+
+// When a part is written although its time has not come: a recorder that is behind writes in pieces
+// that are worth a sync, and does not hold more than it must.
+const (
+	fullPartBytes  = 4 << 20
+	fullPartFrames = 256
+)
+
+// tape writes what comes of one camera, segment after segment. It is for one goroutine. After an
+// error, which is the disk's, only abort may be called.
+type tape struct {
+	camera  *camera
+	durable *bus.Durable
+	cfg     Config
+	saved   func()
+
+	w        *segment.Writer // nil: no segment is open
+	last     edge            // of the last frame that was appended, in this segment or before; no epoch: none
+	interval time.Duration   // the usual time between frames
+	rejected uint64          // messages that were no frames, since then
+
+	receipt bus.Stored // of the last message that was taken
+	unpaid  bool       // it is not acknowledged
+	gaps    []frame.Gap
+}
+
+// owing says whether something waits for a flush.
+func (t *tape) owing() bool { return t.unpaid }
+
+// buffered is how many frames wait for a flush.
+func (t *tape) buffered() uint64 {
+	if t.w == nil {
+		return 0
+	}
+	frames, _ := t.w.Buffered()
+	return uint64(frames)
+}
+
+// take deals with one message.
+func (t *tape) take(ctx context.Context, s bus.Stored) error {
+	c := t.camera
+	switch {
+	case s.Rejected != nil:
+		t.rejected++
+		c.setAside(s, s.Rejected.Reason)
+	case c.known.has(s.Frame.Epoch, s.Frame.Seq):
+		c.count(func(n *counts) { n.duplicates++ })
+	default:
+		if err := t.append(ctx, s); err != nil {
+			return err
+		}
+	}
+	t.receipt, t.unpaid = s.Receipt(), true
+	if t.w == nil {
+		return nil
+	}
+	if frames, bytes := t.w.Buffered(); frames >= fullPartFrames || bytes >= fullPartBytes {
+		return t.flush(ctx)
+	}
+	return nil
+}
+
+// append writes a frame, into a new segment where it belongs there.
+func (t *tape) append(ctx context.Context, s bus.Stored) error {
+	gaps := t.gapsBefore(s)
+	if t.w != nil {
+		err := t.w.Append(&s.Frame, s.Number, gaps...)
+		split := new(segment.SplitError)
+		if !errors.As(err, &split) {
+			return t.appended(s, gaps, err)
+		}
+		if err := t.close(ctx); err != nil {
+			return err
+		}
+	}
+	w, err := t.camera.r.folder.Create(&s.Frame, segment.Options{
+		Age: t.cfg.Segment, Bytes: int64(t.cfg.SegmentBytes), PartBytes: 2 * fullPartBytes,
+	})
+	if err != nil {
+		return err
+	}
+	t.w = w
+	return t.appended(s, gaps, w.Append(&s.Frame, s.Number, gaps...))
+}
+
+// appended deals with what came of it. A frame that cannot be recorded is put aside like one that is
+// none: it must not hold up what comes after it.
+func (t *tape) appended(s bus.Stored, gaps []frame.Gap, err error) error {
+	c := t.camera
+	if err != nil {
+		if broken := t.w.Flush(); broken != nil {
+			return broken
+		}
+		t.rejected++
+		c.setAside(s, frame.ReasonHeader)
+		return nil
+	}
+	next := edgeOf(s)
+	if t.last.epoch == next.epoch && len(gaps) == 0 {
+		t.interval = (7*t.interval + max(0, next.captured.Sub(t.last.captured))) / 8
+	}
+	t.last, t.rejected = next, 0
+	t.gaps = append(t.gaps, gaps...)
+	c.known.add(s.Frame.Epoch, s.Frame.Seq)
+	return nil
+}
+
+// gapsBefore says what is missing before a frame.
+func (t *tape) gapsBefore(s bus.Stored) []frame.Gap {
+	if t.last.epoch == "" {
+		return nil
+	}
+	next, prev := edgeOf(s), t.last
+	if s.Restarted {
+		prev.stored = 0 // it is a number of another stream
+	}
+	gap, ok := gapBetween(prev, next, t.interval)
+	if !ok {
+		return nil
+	}
+	if gap.Reason == frame.GapOverrun && s.Skipped == 0 && t.rejected > 0 {
+		gap.Reason = frame.GapRejected // what was stored between is put aside
+	}
+	return []frame.Gap{gap}
+}
+
+func edgeOf(s bus.Stored) edge {
+	return edge{s.Frame.Epoch, s.Frame.Seq, s.Number, s.Frame.Captured}
+}
+
+// flush makes everything that was taken safe, and acknowledges it then.
+func (t *tape) flush(ctx context.Context) error {
+	c := t.camera
+	if t.w != nil {
+		frames, bytes := t.w.Buffered()
+		began := time.Now()
+		if err := t.w.Flush(); err != nil {
+			return err
+		}
+		if frames > 0 {
+			c.r.metrics.synced(c.id, time.Since(began))
+			c.count(func(n *counts) {
+				n.frames += uint64(frames)
+				n.bytes += uint64(bytes)
+				for _, gap := range t.gaps {
+					n.gaps[gap.Reason]++
+				}
+			})
+			t.gaps = t.gaps[:0]
+			c.show(t.w.Info())
+			c.set(StateRecording, "")
+			t.saved()
+		}
+	}
+	if t.unpaid && t.durable.Ack(ctx, t.receipt) == nil { // or with the next one
+		t.unpaid = false
+		c.mu.Lock()
+		c.pending, c.since = t.durable.State().Pending, t.receipt.At
+		c.mu.Unlock()
+	}
+	return nil
+}
+
+// close ends the segment, if one is open: what it holds is safe, acknowledged and in the index.
+func (t *tape) close(ctx context.Context) error {
+	if t.w == nil {
+		return nil
+	}
+	if err := t.flush(ctx); err != nil {
+		return err
+	}
+	info, err := t.w.Close()
+	switch {
+	case errors.Is(err, segment.ErrNoFrames): // only what cannot be recorded came
+		t.w = nil
+		return nil
+	case err != nil:
+		return err
+	}
+	t.w = nil
+	c := t.camera
+	c.count(func(n *counts) { n.segments++ })
+	c.unindexed = append(c.unindexed, info)
+	c.index(ctx)
+	c.show(segment.Info{}) // only now: until then those who look find it here
+	return nil
+}
+
+// finish ends the tape in order.
+func (t *tape) finish(ctx context.Context) error {
+	if err := t.flush(ctx); err != nil { // also what is no frame has to be acknowledged
+		return err
+	}
+	return t.close(ctx)
+}
+
+// abort gives up what is not on disk: it comes again from the stream. The segment is closed later.
+func (t *tape) abort() {
+	if t.w == nil {
+		return
+	}
+	c := t.camera
+	c.left = append(c.left, t.w.Info().Path)
+	t.w.Abort()
+	t.w = nil
+}
+
+// show makes the segment that is being written visible to those who replay.
+func (c *camera) show(info segment.Info) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = info
+}
+
+func (c *camera) count(note func(*counts)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	note(&c.counts)
+}
