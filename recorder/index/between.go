@@ -1,0 +1,69 @@
+package index
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/recorder/segment"
+)
+
+// Between looks for gaps between the segments of a camera: it calls gap for each two that follow
+// each other, unless a gap is noted in the second that ends where that one starts, and notes what it
+// answers. All gaps of the camera that are in no segment go first.
+//
+// Damage that was noted stays the reason: what can be computed later is only that frames are missing.
+func (t *Tx) Between(ctx context.Context, camera frame.CameraID, gap func(prev, next segment.Info) (frame.Gap, bool)) error {
+	failed := func(err error) error {
+		return fmt.Errorf("look for gaps of camera %s: %w", camera, explain(err))
+	}
+	rows, err := t.tx.QueryContext(ctx, `SELECT start_ns, until_ns, missing, reason FROM gaps WHERE camera = ? AND segment IS NULL`, string(camera))
+	if err != nil {
+		return failed(err)
+	}
+	old, err := collect(rows, scanGap)
+	if err != nil {
+		return failed(err)
+	}
+	damaged := map[[2]time.Time]bool{}
+	for _, g := range old {
+		damaged[[2]time.Time{g.From, g.To}] = g.Reason == frame.GapDamage
+	}
+	if err := t.exec(ctx, `DELETE FROM gaps WHERE camera = ? AND segment IS NULL`, string(camera)); err != nil {
+		return failed(err)
+	}
+	rows, err = t.tx.QueryContext(ctx, `SELECT `+columns+`,
+ EXISTS (SELECT 1 FROM gaps WHERE gaps.segment = segments.id AND gaps.until_ns = segments.start_ns)
+ FROM segments WHERE camera = ? ORDER BY start_ns, path`, string(camera))
+	if err != nil {
+		return failed(err)
+	}
+	type row struct {
+		info  segment.Info
+		noted bool
+	}
+	all, err := collect(rows, func(scan func(...any) error) (r row, err error) {
+		r.info, err = scanSegment(func(into ...any) error { return scan(append(into, &r.noted)...) })
+		return r, err
+	})
+	if err != nil {
+		return failed(err)
+	}
+	for i := 1; i < len(all); i++ {
+		if all[i].noted {
+			continue
+		}
+		g, ok := gap(all[i-1].info, all[i].info)
+		if !ok {
+			continue
+		}
+		if damaged[[2]time.Time{g.From, g.To}] {
+			g.Reason = frame.GapDamage
+		}
+		if err := t.AddGap(ctx, camera, g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
