@@ -52,6 +52,7 @@ type grammar struct {
 	Top           topCommand       `cmd:"" help:"A live table of all cameras in the terminal."`
 	Provision     provisionCommand `cmd:"" help:"Make the streams of recorded cameras on a NATS server of your own."`
 	Snapshot      snapshotCommand  `cmd:"" help:"Save a camera's newest picture."`
+	Export        exportCommand    `cmd:"" help:"Save recorded pictures as a video file."`
 	Doctor        doctorCommand    `cmd:"" help:"Find out what is wrong here, and what to do about it."`
 	Auth          authCommand      `cmd:"" help:"Users of a broker of one's own: who may publish, watch, record."`
 	ShowVersion   versionCommand   `cmd:"" name:"version" help:"Print the version and what is built in."`

@@ -1,0 +1,241 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/lensbus/lensbus/bus"
+	"github.com/lensbus/lensbus/frame"
+)
+
+// exportJob makes the files of an export: one, or several where the pictures change their size.
+type exportJob struct {
+	command *exportCommand
+	options bus.ExportOptions
+	source  func(context.Context, bus.ExportOptions, io.Writer) (bus.ExportResult, error)
+	encoder string // ffmpeg's path; empty: the pictures stay as they are
+	bar     *progressBar
+	log     *slog.Logger
+	stdout  io.Writer
+
+	parts []exportPart
+}
+
+// exportPart is a file that is not there under its name yet.
+type exportPart struct{ temporary, name string }
+
+// run writes all of the files under other names in the same folder and renames them when all are
+// whole: there are either all or none.
+func (j *exportJob) run(ctx context.Context) (err error) {
+	defer func() {
+		for _, part := range j.parts { // those that were not renamed
+			err = errors.Join(err, ignoring(fs.ErrNotExist, os.Remove(part.temporary)))
+		}
+	}()
+	for n := 1; ; n++ {
+		name := partName(j.command.Output, n)
+		if err := j.free(name); err != nil {
+			return err
+		}
+		result, err := j.write(ctx, name)
+		j.bar.clear()
+		if err != nil {
+			return err
+		}
+		j.report(name, result)
+		if result.Rest.IsZero() {
+			break
+		}
+		j.options.From = result.Rest
+	}
+	for _, part := range j.parts {
+		if err := j.free(part.name); err != nil { // somebody may have put it there meanwhile
+			return err
+		}
+		if err := os.Rename(part.temporary, part.name); err != nil {
+			return fmt.Errorf("write %s: %w", part.name, cause(err))
+		}
+	}
+	return nil
+}
+
+// partName is F.mp4, F-2.mp4, …
+func partName(output string, n int) string {
+	if n == 1 {
+		return output
+	}
+	ext := filepath.Ext(output)
+	return strings.TrimSuffix(output, ext) + "-" + strconv.Itoa(n) + ext
+}
+
+// free says whether a name may be written to.
+func (j *exportJob) free(name string) error {
+	if name == "-" || j.command.Force {
+		return nil
+	}
+	info, err := os.Stat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("write %s: %w", name, cause(err))
+	case info.Mode().IsRegular():
+		return fmt.Errorf("%s exists: write over it with --force", name)
+	}
+	return nil
+}
+
+// write exports to one file.
+func (j *exportJob) write(ctx context.Context, name string) (bus.ExportResult, error) {
+	if name == "-" {
+		if j.encoder != "" {
+			return j.encode(ctx, "pipe:1", j.stdout)
+		}
+		return j.source(ctx, j.options, j.stdout)
+	}
+	info, err := os.Stat(name)
+	special := err == nil && !info.Mode().IsRegular() // a pipe, a device
+	target := name
+	flags := os.O_WRONLY
+	if !special {
+		target = filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+"."+rand.Text()[:8]+".part")
+		flags |= os.O_CREATE | os.O_EXCL
+	}
+	file, err := os.OpenFile(target, flags, 0o666)
+	if err != nil {
+		return bus.ExportResult{}, fmt.Errorf("write %s: %w", name, cause(err))
+	}
+	if !special {
+		j.parts = append(j.parts, exportPart{target, name})
+	}
+	var result bus.ExportResult
+	if j.encoder != "" {
+		// By its name: what ffmpeg makes for players has its head written last.
+		result, err = j.encode(ctx, "file:"+target, nil)
+	} else {
+		result, err = j.source(ctx, j.options, named{file, name})
+	}
+	if err == nil && !special {
+		err = cause(file.Sync()) // a disk that is full may say so only now
+	}
+	if closed := file.Close(); err == nil {
+		err = cause(closed)
+	}
+	return result, err
+}
+
+// named is a file whose errors tell the name that people know.
+type named struct {
+	*os.File
+	name string
+}
+
+func (f named) Write(data []byte) (int, error) {
+	n, err := f.File.Write(data)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", f.name, cause(err))
+	}
+	return n, err
+}
+
+// cause is what went wrong without the path, which is one that nobody has given.
+func cause(err error) error {
+	if path := new(fs.PathError); errors.As(err, &path) {
+		return path.Err
+	}
+	if link := new(os.LinkError); errors.As(err, &link) {
+		return link.Err
+	}
+	return err
+}
+
+func ignoring(normal, err error) error {
+	if errors.Is(err, normal) {
+		return nil
+	}
+	return err
+}
+
+// encode sends the file through ffmpeg, as H.264 with the frames' own times.
+func (j *exportJob) encode(ctx context.Context, target string, stdout io.Writer) (bus.ExportResult, error) {
+	flags := "+faststart"
+	if stdout != nil {
+		flags = "+frag_keyframe+empty_moov" // a pipe cannot seek
+	}
+	cmd := exec.CommandContext(ctx, j.encoder, "-nostdin", "-hide_banner", "-loglevel", "error", "-y",
+		"-f", "mp4", "-i", "pipe:0", "-map", "0:v:0",
+		"-vf", "scale=trunc(iw/2)*2:trunc(ih/2)*2:out_range=tv,format=yuv420p",
+		"-c:v", "libx264", "-preset", "veryfast", "-crf", "21",
+		"-fps_mode", "passthrough", "-enc_time_base", "-1", "-video_track_timescale", "90000",
+		"-movflags", flags, "-f", "mp4", target)
+	said := &tail{}
+	cmd.Stdout, cmd.Stderr = stdout, said
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return bus.ExportResult{}, fmt.Errorf("ffmpeg: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return bus.ExportResult{}, fmt.Errorf("ffmpeg: %w", err)
+	}
+	result, err := j.source(ctx, j.options, in)
+	err = errors.Join(err, in.Close())
+	ended := cmd.Wait()
+	switch {
+	case ctx.Err() != nil:
+		return result, ctx.Err()
+	case ended != nil: // then err is only that it takes no more
+		return result, fmt.Errorf("ffmpeg: %w: %s", ended, said)
+	}
+	return result, err
+}
+
+// tail keeps the end of what a program says.
+type tail struct{ text []byte }
+
+func (t *tail) Write(data []byte) (int, error) {
+	t.text = append(t.text, data...)
+	if over := len(t.text) - 2000; over > 0 {
+		t.text = bytes.Clone(t.text[over:])
+	}
+	return len(data), nil
+}
+
+func (t *tail) String() string { return strings.Join(strings.Fields(string(t.text)), " ") }
+
+// mostGapLines bounds what is said about gaps.
+const mostGapLines = 10
+
+// report says what a file holds, and what it does not.
+func (j *exportJob) report(name string, result bus.ExportResult) {
+	for i, gap := range result.Gaps {
+		if i == mostGapLines {
+			j.log.Warn("further frames are missing in the export", "camera", j.command.ID, "gaps", len(result.Gaps)-i)
+			break
+		}
+		j.log.Warn("frames are missing in the export", "camera", j.command.ID, "from", gap.From.UTC(), "to", gap.To.UTC(), "missing", missingText(gap), "reason", gap.Reason)
+	}
+	if name != "-" {
+		j.log.Info("exported", "camera", j.command.ID, "file", name, "frames", result.Frames, "bytes", result.Bytes)
+	}
+	if !result.Rest.IsZero() {
+		j.log.Warn("the pictures change their size: the rest goes to a file of its own", "camera", j.command.ID, "at", result.Rest.UTC())
+	}
+}
+
+func missingText(gap frame.Gap) string {
+	if gap.Missing == 0 {
+		return "unknown"
+	}
+	return strconv.FormatUint(gap.Missing, 10)
+}

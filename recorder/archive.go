@@ -1,0 +1,75 @@
+package recorder
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lensbus/lensbus/bus"
+	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/recorder/segment"
+)
+
+// archive is one camera's recordings, wherever they are: in closed segments, in the one that is
+// being written, and in the broker's stream.
+type archive struct {
+	id     frame.CameraID
+	folder *segment.Folder
+	// segments returns the closed ones that have something in a stretch of time, by Start; a zero
+	// from or to is no limit on that side.
+	segments func(ctx context.Context, from, to time.Time) ([]segment.Info, error)
+	// last returns the one that starts last; false where there is none.
+	last func(ctx context.Context) (segment.Info, bool, error)
+	// noted returns the gaps that reach into a stretch of time, by From, those of the segment that is
+	// being written not included.
+	noted func(ctx context.Context, from, to time.Time) ([]frame.Gap, error)
+	// writing is the segment that is being written, as far as it is on disk; false where there is none.
+	writing func() (segment.Info, bool)
+	history *bus.History // nil: only files
+	log     *slog.Logger
+}
+
+// files returns the segments that have something in a stretch of time, the one that is being written
+// included, by Start.
+func (a *archive) files(ctx context.Context, from, to time.Time) ([]segment.Info, error) {
+	// In this order: one that is closed meanwhile is there twice, not missing.
+	now, isWriting := a.writing()
+	infos, err := a.segments(ctx, from, to)
+	if err != nil {
+		return nil, err
+	}
+	if !isWriting || now.Frames == 0 || !overlaps(now, from, to) {
+		return infos, nil
+	}
+	if slices.ContainsFunc(infos, func(i segment.Info) bool { return closedPath(i.Path) == closedPath(now.Path) }) {
+		return infos, nil
+	}
+	infos = append(infos, now)
+	slices.SortStableFunc(infos, func(a, b segment.Info) int { return a.Start.Compare(b.Start) })
+	return infos, nil
+}
+
+// overlaps says whether a segment has something between from (included) and to (excluded).
+func overlaps(i segment.Info, from, to time.Time) bool {
+	return (to.IsZero() || i.Start.Before(to)) && (from.IsZero() || until(i).After(from) || !i.Start.Before(from))
+}
+
+// until is until when the last frame of a segment stands.
+func until(i segment.Info) time.Time { return i.Start.Add(i.Duration) }
+
+// closedPath is the path that a segment has once it is closed.
+func closedPath(path string) string { return strings.TrimSuffix(path, ".part") }
+
+// open opens a segment that may have been closed since its path was noted. Its error is
+// fs.ErrNotExist where it is gone: retention removes segments while others read.
+func (a *archive) open(path string) (*segment.Reader, error) {
+	r, err := a.folder.Open(path)
+	if closed := closedPath(path); errors.Is(err, fs.ErrNotExist) && closed != path {
+		return a.folder.Open(closed)
+	}
+	return r, err
+}

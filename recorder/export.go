@@ -1,0 +1,140 @@
+package recorder
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/lensbus/lensbus/bus"
+	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/recorder/segment"
+)
+
+// exportPiece is how much of an exported file is sent at a time: below every server's max_payload.
+const exportPiece = 256 << 10
+
+// exporting makes one file of what is recorded between two moments.
+type exporting struct {
+	from, to time.Time
+	split    bool // end the file where the pictures change their size
+	w        io.Writer
+	begin    func(frames uint64, bytes int64) error // before the first byte
+	gap      func(frame.Gap) error
+
+	frames   uint64 // taken so far
+	captured time.Time
+	gaps     int
+	rest     time.Time // where a split one goes on
+}
+
+// export makes the file. Its errors wrap ErrNothing, [*segment.ChangeError] and those of w.
+func (a *archive) export(ctx context.Context, e *exporting) error {
+	if !e.split {
+		if err := a.checkSizes(ctx, e.from, e.to); err != nil {
+			return err
+		}
+	}
+	walker := a.walk(e.from, e.to)
+	buffer := bufio.NewWriterSize(e.w, exportPiece)
+	err := segment.WriteMP4(buffer, func(yield func(segment.Record, error) bool) {
+		for found, err := range walker.frames(ctx) {
+			if err == nil {
+				err = e.take(ctx, a, found)
+			}
+			if !yield(segment.Record{Frame: found.frame}, err) || err != nil {
+				return
+			}
+		}
+	})
+	change := new(segment.ChangeError)
+	switch {
+	case errors.Is(err, segment.ErrNoFrames):
+		return nothingBetween(e.from, e.to)
+	case errors.As(err, &change) && e.split:
+		e.rest = change.Next.Captured
+		e.frames-- // that one is for the next file
+	case err != nil:
+		return err
+	}
+	for _, gap := range walker.gaps { // a damaged end
+		if err := e.tell(gap); err != nil {
+			return err
+		}
+	}
+	return buffer.Flush()
+}
+
+// take counts a frame and tells what is missing before it.
+func (e *exporting) take(ctx context.Context, a *archive, found past) error {
+	if e.frames == 0 {
+		frames, bytes, err := a.estimate(ctx, e.from, e.to)
+		if err != nil {
+			return err
+		}
+		if err := e.begin(frames, bytes); err != nil {
+			return err
+		}
+	}
+	for _, gap := range found.gaps {
+		if err := e.tell(gap); err != nil {
+			return err
+		}
+	}
+	e.frames++
+	e.captured = found.frame.Captured
+	return nil
+}
+
+func (e *exporting) tell(gap frame.Gap) error {
+	if e.gaps++; e.gaps > frame.MaxRanges {
+		return nil
+	}
+	return e.gap(gap)
+}
+
+// checkSizes finds a change of size before anything is written.
+func (a *archive) checkSizes(ctx context.Context, from, to time.Time) error {
+	infos, err := a.files(ctx, from, to)
+	if err != nil {
+		return err
+	}
+	for i := 1; i < len(infos); i++ {
+		before, next := infos[i-1], infos[i]
+		if next.Width != before.Width || next.Height != before.Height || next.Codec != before.Codec {
+			return &segment.ChangeError{
+				From: frame.Frame{Codec: before.Codec, Width: before.Width, Height: before.Height},
+				Next: segment.Record{Frame: frame.Frame{Captured: next.Start, Codec: next.Codec, Width: next.Width, Height: next.Height}},
+			}
+		}
+	}
+	return nil
+}
+
+// sendExport sends the file that was asked for to the asker.
+func (a *archive) sendExport(ctx context.Context, r frame.ExportRequest, job *bus.Job) error {
+	e := &exporting{from: r.From, to: r.To, split: r.Split, begin: job.Begin, gap: job.Gap}
+	e.w = writerFunc(func(data []byte) (int, error) {
+		for sent := 0; sent < len(data); {
+			piece := data[sent:min(sent+exportPiece, len(data))]
+			if err := job.Data(ctx, piece, e.captured); err != nil {
+				return sent, err
+			}
+			sent += len(piece)
+		}
+		return len(data), nil
+	})
+	err := a.export(ctx, e)
+	job.Exported(e.frames)
+	job.Rest(e.rest)
+	if change := new(segment.ChangeError); errors.As(err, &change) {
+		return &bus.RecorderError{Code: 409, Text: change.Error() + ": export up to there and from there on, or with split"}
+	}
+	return told(err)
+}
+
+// writerFunc is a function as a writer.
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(data []byte) (int, error) { return f(data) }

@@ -1,0 +1,127 @@
+package recorder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/lensbus/lensbus/bus"
+	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/recorder/segment"
+)
+
+// ExportFolder is [bus.Conn.Export] without a recorder and a broker: it reads the files of a
+// recorder's folder and nothing else, neither its lock nor its index, and changes nothing. A recorder
+// may be at work in the folder; what it has not written yet is not in the export. What it cannot read
+// is a gap in the result and a warning in log; nil discards. Its errors are one of the folder, an empty
+// range (it wraps [ErrNothing]), a change of size where o.Split is not set, and w's.
+func ExportFolder(ctx context.Context, dir string, id frame.CameraID, o bus.ExportOptions, w io.Writer, progress func(bus.ExportProgress), log *slog.Logger) (bus.ExportResult, error) {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	if progress == nil {
+		progress = func(bus.ExportProgress) {}
+	}
+	var result bus.ExportResult
+	request := frame.ExportRequest{From: o.From, To: o.To, Format: o.Format, Split: o.Split}
+	if err := request.Check(); err != nil {
+		return result, err
+	}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return result, fmt.Errorf("recordings in %s: %w", dir, errors.Join(err, notFolder(err)))
+	}
+	folder, err := segment.OpenFolder(dir)
+	if err != nil {
+		return result, err
+	}
+	defer func() { _ = folder.Close() }() // was only read
+	files := folderFiles{folder: folder, id: id, log: log}
+	a := &archive{id: id, folder: folder, log: log, segments: files.between, writing: func() (segment.Info, bool) { return segment.Info{}, false }}
+	var total int64
+	var done bus.ExportProgress
+	e := &exporting{
+		from: o.From, to: o.To, split: o.Split,
+		begin: func(_ uint64, bytes int64) error { total = bytes; return nil },
+		gap:   func(gap frame.Gap) error { result.Gaps = append(result.Gaps, gap); return nil },
+	}
+	e.w = writerFunc(func(data []byte) (int, error) {
+		n, err := w.Write(data)
+		result.Bytes += int64(n)
+		done = bus.ExportProgress{Bytes: result.Bytes, Total: total, Captured: e.captured}
+		progress(done)
+		return n, err
+	})
+	if err := a.export(ctx, e); err != nil {
+		return result, fmt.Errorf("export of camera %s from %s: %w", id, dir, err)
+	}
+	result.Frames, result.Rest = e.frames, e.rest
+	return result, nil
+}
+
+func notFolder(err error) error {
+	if err == nil {
+		return errors.New("it is not a folder")
+	}
+	return nil
+}
+
+// folderFiles finds segments by the names of the files alone.
+type folderFiles struct {
+	folder *segment.Folder
+	id     frame.CameraID
+	log    *slog.Logger
+	known  map[string]segment.Info // by path: looked into already
+}
+
+// between opens the segments that may have something in a stretch of time. The names tell when they
+// begin; the last one that begins before the stretch may reach into it.
+func (f *folderFiles) between(ctx context.Context, from, to time.Time) ([]segment.Info, error) {
+	var entries []segment.Entry
+	for entry, err := range f.folder.List(f.id) {
+		switch {
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		case err != nil:
+			f.log.Warn("a part of the folder cannot be read", "error", err)
+		case entry.State == segment.StateDamaged, !to.IsZero() && !entry.Start.Before(to):
+		default:
+			entries = append(entries, entry)
+		}
+	}
+	slices.SortStableFunc(entries, func(a, b segment.Entry) int { return a.Start.Compare(b.Start) })
+	var infos []segment.Info
+	for i, entry := range entries {
+		if i+1 < len(entries) && !from.IsZero() && !entries[i+1].Start.After(from) {
+			continue
+		}
+		info, err := f.look(entry)
+		switch {
+		case err != nil:
+			f.log.Warn("a segment cannot be read", "segment", entry.Path, "error", err)
+		case overlaps(info, from, to):
+			infos = append(infos, info)
+		}
+	}
+	return infos, nil
+}
+
+func (f *folderFiles) look(entry segment.Entry) (segment.Info, error) {
+	if info, ok := f.known[entry.Path]; ok && entry.State == segment.StateWhole {
+		return info, nil
+	}
+	reader, err := f.folder.Open(entry.Path)
+	if err != nil {
+		return segment.Info{}, err
+	}
+	defer func() { _ = reader.Close() }() // was only read
+	if f.known == nil {
+		f.known = make(map[string]segment.Info)
+	}
+	f.known[entry.Path] = reader.Info()
+	return reader.Info(), nil
+}

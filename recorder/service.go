@@ -1,0 +1,119 @@
+package recorder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/lensbus/lensbus/bus"
+	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/recorder/index"
+	"github.com/lensbus/lensbus/recorder/segment"
+)
+
+// served is what is needed to answer for the recordings of one camera.
+type served struct {
+	Bus     *bus.Conn
+	ID      frame.CameraID
+	Version string // of the program
+	Folder  *segment.Folder
+	Index   *index.Index
+	// Writing returns the segment that is being written, its gaps included, as far as it is on disk;
+	// false where there is none. It is called from other goroutines.
+	Writing func() (segment.Info, bool)
+	// Replays bounds how many replays and exports run at a time, all cameras together.
+	Replays replays
+	Log     *slog.Logger
+}
+
+// replays are the places for replays and exports: each takes one while it runs.
+type replays chan struct{}
+
+// defaultReplays is how many replays and exports a recorder runs at a time where nothing else is set.
+const defaultReplays = 32
+
+func newReplays(n int) replays {
+	if n <= 0 {
+		n = defaultReplays
+	}
+	return make(replays, n)
+}
+
+// take takes a place, and returns what gives it back.
+func (r replays) take() (release func(), err error) {
+	select {
+	case r <- struct{}{}:
+		return func() { <-r }, nil
+	default:
+		return nil, &bus.RecorderError{Code: 429, Text: fmt.Sprintf("%d replays and exports run already, which is as many as this recorder takes", cap(r))}
+	}
+}
+
+// serve answers rec.<id>.ranges, replay and export until ctx is done or stop is called, which waits
+// for what is under way and is safe twice. The folder and the index must stay open until then.
+func serve(ctx context.Context, s served) (stop func(), err error) {
+	history, err := s.Bus.History(s.ID)
+	if err != nil {
+		return nil, err
+	}
+	a := &archive{
+		id: s.ID, folder: s.Folder, history: history, log: s.Log, writing: s.Writing,
+		segments: func(ctx context.Context, from, to time.Time) ([]segment.Info, error) {
+			return s.Index.Segments(ctx, s.ID, from, to)
+		},
+		last: func(ctx context.Context) (segment.Info, bool, error) { return s.Index.Newest(ctx, s.ID) },
+		noted: func(ctx context.Context, from, to time.Time) ([]frame.Gap, error) {
+			return s.Index.Gaps(ctx, s.ID, from, to)
+		},
+	}
+	return s.Bus.ServeRecorder(ctx, bus.RecorderService{
+		Camera: s.ID, Version: s.Version,
+		Verbs: bus.RecorderVerbs{
+			Ranges: a.ranges,
+			Replay: func(ctx context.Context, r frame.ReplayRequest, job *bus.Job) error {
+				release, err := s.Replays.take()
+				if err != nil {
+					return err
+				}
+				defer release()
+				return a.replay(ctx, r, job)
+			},
+			Export: func(ctx context.Context, r frame.ExportRequest, job *bus.Job) error {
+				release, err := s.Replays.take()
+				if err != nil {
+					return err
+				}
+				defer release()
+				return a.sendExport(ctx, r, job)
+			},
+		},
+	})
+}
+
+// ErrNothing says that nothing is recorded in a stretch of time.
+var ErrNothing = errors.New("nothing is recorded")
+
+// nothingBetween is ErrNothing for people.
+func nothingBetween(from, to time.Time) error {
+	switch {
+	case from.IsZero() && to.IsZero():
+		return ErrNothing
+	case from.IsZero():
+		return fmt.Errorf("%w before %s", ErrNothing, said(to))
+	case to.IsZero():
+		return fmt.Errorf("%w from %s on", ErrNothing, said(from))
+	}
+	return fmt.Errorf("%w from %s to %s", ErrNothing, said(from), said(to))
+}
+
+func said(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+// told is what an asker is told of err: nothing there is a code of its own.
+func told(err error) error {
+	if errors.Is(err, ErrNothing) {
+		return &bus.RecorderError{Code: 404, Text: err.Error()}
+	}
+	return err
+}
