@@ -20,7 +20,7 @@ const (
 
 	boxFixed  = 88 // bytes up to the texts
 	boxTexts  = 3 + 32 + 64 + 16
-	boxFrame  = 48 // bytes a frame
+	boxFrame  = 44 // bytes a frame
 	boxGap    = 4 + 8 + 8 + 8 + 1 + maxReason
 	maxReason = 32
 	maxBox    = boxFixed + boxTexts + maxFrames*boxFrame + maxGaps*boxGap + 4
@@ -101,7 +101,6 @@ func (b *box) append(to []byte) []byte {
 		to = be.AppendUint32(to, f.size)
 		to = be.AppendUint32(to, f.crc)
 		to = be.AppendUint32(to, f.flags)
-		to = be.AppendUint32(to, 0)
 	}
 	for i := range b.gaps {
 		g := &b.gaps[i]

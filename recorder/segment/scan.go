@@ -138,7 +138,7 @@ func (c *scan) run(s source) {
 		c.damage = c.damage[:n-1]
 	}
 	c.info.Bytes = s.size
-	c.budget = 2*s.size + maxBox
+	c.budget = 4*s.size + maxBox
 	if c.end == 0 {
 		if start, ok := s.partsStart(); ok {
 			c.end = start
@@ -226,11 +226,12 @@ func (c *scan) lost(kind DamageKind, next *part, from, to int64, detail string) 
 // not know the segment's id.
 func (c *scan) search(s source) *part {
 	const window = 64 << 10
+	s.ReaderAt = &metered{s.ReaderAt, &c.budget}
 	mark := []byte(boxMark)
 	buf := make([]byte, window+len(mark)-1)
 	for at := c.end + 1; at < s.size; at += window {
 		n := min(int64(len(buf)), s.size-at)
-		if c.budget -= n; c.budget < 0 || s.readFull(buf[:n], at) != nil {
+		if s.readFull(buf[:n], at) != nil {
 			return nil
 		}
 		for i := 0; ; i++ {
@@ -243,18 +244,31 @@ func (c *scan) search(s source) *part {
 			if begin <= c.end {
 				continue
 			}
-			// A forged box may be long and be there many times.
-			if c.budget -= readAhead; c.budget < 0 {
-				return nil
-			}
 			p, err := s.readPart(begin)
-			if p != nil {
-				c.budget -= p.head
-			}
 			if err == nil && c.follows(p) == nil {
 				return p
+			}
+			if errors.Is(err, errBudget) {
+				return nil
 			}
 		}
 	}
 	return nil
+}
+
+// errBudget ends a search in a file that is made to be searched for ever: forged boxes may be long,
+// and be there many times.
+var errBudget = errors.New("there is no end to looking for parts")
+
+// metered reads until a budget of bytes is spent.
+type metered struct {
+	io.ReaderAt
+	left *int64
+}
+
+func (m *metered) ReadAt(to []byte, offset int64) (int, error) {
+	if *m.left -= int64(len(to)); *m.left < 0 {
+		return 0, errBudget
+	}
+	return m.ReaderAt.ReadAt(to, offset)
 }

@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -172,6 +173,13 @@ func collect(t testing.TB, r *segment.Reader, from, to time.Time) ([]segment.Rec
 
 func same(t testing.TB, want, got []segment.Record) {
 	t.Helper()
+	if slices.EqualFunc(want, got, func(a, b segment.Record) bool {
+		rest := bytes.Equal(a.Data, b.Data) && slices.Equal(a.Gaps, b.Gaps)
+		a.Data, b.Data, a.Gaps, b.Gaps = nil, nil, nil, nil
+		return rest && reflect.DeepEqual(a, b)
+	}) {
+		return
+	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		if len(diff) > 4000 {
 			diff = diff[:4000]
@@ -249,7 +257,7 @@ func TestFramesOfATime(t *testing.T) {
 	}
 	defer func() { _ = r.Close() }()
 	times := []time.Time{{}, day().Add(-time.Hour), day().Add(time.Hour)}
-	for i := 0; i < len(all); i += 5 {
+	for i := 0; i < len(all); i += 7 {
 		times = append(times, all[i].Captured, all[i].Captured.Add(1), all[i].Captured.Add(-1))
 	}
 	for _, from := range times {
