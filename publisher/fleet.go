@@ -35,7 +35,6 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	if err := f.apply(ctx, cfg); err != nil {
 		return err
 	}
-	var faults []error
 	// Without a camera configured there is still a configuration to come.
 	for f.running > 0 || len(f.cameras) == 0 && ctx.Err() == nil {
 		idle := ctx.Done()
@@ -45,11 +44,7 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 		select {
 		case <-idle:
 		case e := <-f.ended:
-			f.running--
-			if e.err != nil {
-				deps.Log.Error("camera ended", "camera", e.id, "error", e.err)
-				faults = append(faults, e.err)
-			}
+			f.note(e)
 		case next := <-deps.Reload:
 			if err := next.Validate(); err != nil {
 				deps.Log.Error("the new configuration is refused, the old one stays", "error", err)
@@ -59,6 +54,10 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 				deps.Log.Error("the new configuration holds in part", "error", err)
 			}
 		}
+	}
+	var faults []error
+	for _, id := range slices.Sorted(maps.Keys(f.cameras)) {
+		faults = append(faults, f.cameras[id].err) // all have ended
 	}
 	return errors.Join(faults...)
 }
@@ -76,6 +75,17 @@ type member struct {
 	cfg    CameraConfig
 	cancel context.CancelFunc
 	done   chan struct{}
+	err    error // with which its life has ended; read it after done
+}
+
+// failed says whether its life has ended with an error.
+func (m *member) failed() bool {
+	select {
+	case <-m.done:
+		return m.err != nil
+	default:
+		return false
+	}
 }
 
 type ending struct {
@@ -83,12 +93,21 @@ type ending struct {
 	err error
 }
 
+// note takes note of the end of a camera's life.
+func (f *fleet) note(e ending) {
+	f.running--
+	if e.err != nil {
+		f.deps.Log.Error("camera ended", "camera", e.id, "error", e.err)
+	}
+}
+
 // apply makes the fleet that of cfg: cameras that are gone end, those that are new begin, those
-// that have changed end and begin anew. The others notice nothing.
+// that have changed end and begin anew, and so do those that had ended with an error: another had them,
+// who may have them no more. The others notice nothing; a file that has come to its end stays there.
 func (f *fleet) apply(ctx context.Context, cfg Config) error {
 	var faults []error
 	for id, m := range f.cameras {
-		if to, stays := cfg.Cameras[id]; !stays || !to.sameLife(m.cfg) {
+		if to, stays := cfg.Cameras[id]; !stays || !to.sameLife(m.cfg) || m.failed() {
 			f.stop(m)
 			delete(f.cameras, id)
 		}
@@ -111,10 +130,10 @@ func (f *fleet) start(ctx context.Context, id frame.CameraID, cfg CameraConfig) 
 	f.cameras[id] = m
 	f.running++
 	go func() {
-		err := c.run(ctx)
+		m.err = c.run(ctx)
 		cancel()
 		close(m.done)
-		f.ended <- ending{id, err}
+		f.ended <- ending{id, m.err}
 	}()
 	return nil
 }
@@ -127,10 +146,7 @@ func (f *fleet) stop(m *member) {
 		case <-m.done:
 			return
 		case e := <-f.ended: // another's end, or this one's
-			f.running--
-			if e.err != nil {
-				f.deps.Log.Error("camera ended", "camera", e.id, "error", e.err)
-			}
+			f.note(e)
 		}
 	}
 }

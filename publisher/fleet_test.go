@@ -2,6 +2,9 @@ package publisher
 
 import (
 	"context"
+	"errors"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -82,5 +85,68 @@ func TestReload(t *testing.T) {
 	cancel()
 	if err := <-done; err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A camera that another publisher had is begun again when the configuration is read again, though it is
+// the same as before; and one that has ended by itself is not.
+func TestReloadBeginsWhatHadEnded(t *testing.T) {
+	r := newRig(t, CameraConfig{}, Deps{})
+	taken := r.get().Status.Epoch
+	cfg := Config{Cameras: map[frame.CameraID]CameraConfig{
+		"front": {Source: "test:?width=64&height=48&fps=20"}, // the rig's publisher has it
+		"over":  {Source: "images:" + pictures(t, 2) + "?fps=20"},
+		"other": {Source: "test:?width=64&height=48&fps=20"},
+	}}
+	reload := make(chan Config)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	var log logged
+	go func() {
+		done <- Run(ctx, cfg, Deps{Bus: r.conn, Reload: reload, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	}()
+	live := make(chan frame.Status, 1000)
+	stop, err := r.conn.Statuses(func(s frame.Status) { live <- s }, "over")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	eventually(t, func() bool {
+		return strings.Contains(log.String(), "already published") && strings.Contains(log.String(), "has come to its end")
+	})
+	reload <- cfg // in vain, while the other has it
+	eventually(t, func() bool { return strings.Count(log.String(), "already published") >= 2 })
+	if got := r.get().Status.Epoch; got != taken {
+		t.Fatal("the one who has it was disturbed")
+	}
+	if err := r.end(); err != nil {
+		t.Fatal(err)
+	}
+	reload <- cfg
+	if f := r.frames("the other publisher", func(f frame.Frame) bool { return f.Epoch != taken }); f.Width != 64 {
+		t.Errorf("%d wide", f.Width)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("nothing was wrong in the end: %v", err)
+	}
+	epochs := make(map[string]bool)
+	for len(live) > 0 {
+		epochs[(<-live).Epoch] = true
+	}
+	if len(epochs) > 1 {
+		t.Errorf("what had come to its end began %d times", len(epochs))
+	}
+}
+
+// A camera that stays taken is what Run ends with.
+func TestTakenCameraIsTheEnd(t *testing.T) {
+	r := newRig(t, CameraConfig{}, Deps{})
+	r.get()
+	err := Run(t.Context(), Config{Cameras: map[frame.CameraID]CameraConfig{
+		"front": {Source: "test:"}, "over": {Source: "images:" + pictures(t, 2) + "?fps=20"},
+	}}, Deps{Bus: r.conn})
+	if !errors.Is(err, ErrTaken) {
+		t.Errorf("ends with %v", err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,6 +22,19 @@ import (
 	"github.com/lensbus/lensbus/frame"
 	"github.com/lensbus/lensbus/publisher/source"
 )
+
+// logged is a log that can be looked at.
+type logged struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+func (l *logged) String() string { l.mu.Lock(); defer l.mu.Unlock(); return l.text.String() }
 
 // every hands over each frame of the camera that comes from now on; a bus.Live may leave some out.
 func (r *rig) every() (next func() frame.Frame) {
