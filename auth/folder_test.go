@@ -47,7 +47,7 @@ func TestInit(t *testing.T) {
 		}
 	}
 	users, err := os.ReadFile(f.Path(UsersFile))
-	if err != nil || strings.Contains(string(users), "SU") {
+	if err != nil || strings.Contains(string(users), string(admin.seed)) {
 		t.Errorf("a seed in the broker's file: %s, %v", users, err)
 	}
 	before, err := os.ReadFile(f.Path(CAFile))
