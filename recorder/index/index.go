@@ -26,6 +26,9 @@ import (
 // of another version. Nothing is lost by it: [SetAside], [Open], fill it again.
 var ErrUnusable = errors.New("the index cannot be used")
 
+// ErrFull is wrapped where the volume has no room for a change, be it only that a row goes.
+var ErrFull = errors.New("the volume is full")
+
 // readers is how many queries run at the same time; they wait for no writer.
 const readers = 4
 
@@ -98,14 +101,19 @@ func connect(path string, connections int, more string) (*sql.DB, error) {
 }
 
 // explain turns what SQLite says about a file that is none of its own, or broken, into
-// [ErrUnusable].
+// [ErrUnusable], and about a volume without room into [ErrFull].
 func explain(err error) error {
-	if e, ok := errors.AsType[*sqlite.Error](err); ok && !errors.Is(err, ErrUnusable) {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok && !errors.Is(err, ErrUnusable) && !errors.Is(err, ErrFull) {
 		switch e.Code() & 0xff {
 		case sqlite3.SQLITE_NOTADB:
 			return fmt.Errorf("%w: it is not an SQLite database: %w", ErrUnusable, err)
 		case sqlite3.SQLITE_CORRUPT:
 			return fmt.Errorf("%w: it is damaged: %w", ErrUnusable, err)
+		case sqlite3.SQLITE_FULL:
+			return fmt.Errorf("%w: %w", ErrFull, err)
+		}
+		if e.Code() == sqlite3.SQLITE_IOERR_SHMSIZE {
+			return fmt.Errorf("%w: %w", ErrFull, err)
 		}
 	}
 	return err

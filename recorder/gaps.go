@@ -1,0 +1,95 @@
+package recorder
+
+import (
+	"time"
+
+	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/recorder/segment"
+)
+
+// silence is how long a camera may deliver nothing before that is a gap, where its frames usually
+// come faster.
+const silence = 2 * time.Second
+
+// longestInterval is where two frames stop being neighbours, whatever the numbers say.
+const longestInterval = time.Hour
+
+// edge is what a frame says about the hole before or after it.
+type edge struct {
+	epoch    string
+	seq      uint64    // the camera's own number
+	stored   uint64    // number in the broker's stream; 0: not known
+	captured time.Time // by the publisher's clock
+}
+
+// firstEdge and lastEdge are the two ends of a segment.
+func firstEdge(i segment.Info) edge { return edge{i.Epoch, i.FirstSeq, i.FirstStored, i.Start} }
+func lastEdge(i segment.Info) edge  { return edge{i.Epoch, i.LastSeq, i.LastStored, i.End} }
+
+// usualInterval is the time between two frames of a segment; 0 where it has only one.
+func usualInterval(i segment.Info) time.Duration {
+	if i.Frames < 2 || i.End.Before(i.Start) {
+		return 0
+	}
+	return min(i.End.Sub(i.Start)/time.Duration(min(i.Frames-1, 1<<40)), longestInterval)
+}
+
+// gapBetween says which frames are missing between two frames of a camera that were recorded one
+// after the other, and why; ok is false where none are. interval is the usual time between frames
+// before the hole, 0 where that is not known.
+//
+// The recorder calls it for every frame, and a rebuild of the index for the ends of segments, so
+// that both find the same gaps.
+func gapBetween(prev, next edge, interval time.Duration) (gap frame.Gap, ok bool) {
+	gap = frame.Gap{From: prev.captured, To: next.captured}
+	if gap.To.Before(gap.From) { // the publisher's clock was put back
+		gap.From = gap.To
+	}
+	// What the stream dropped was there to be recorded, so it comes before every other reason. 0
+	// where the numbers say nothing: the stream was made anew, or the files know none.
+	var dropped uint64
+	numbered := prev.stored > 0 && next.stored > prev.stored
+	if numbered {
+		dropped = next.stored - prev.stored - 1
+	}
+	if prev.epoch != next.epoch {
+		unseen := max(next.seq, 1) - 1 // of the new epoch
+		switch {
+		case dropped > 0:
+			gap.Reason, gap.Missing = frame.GapOverrun, dropped
+		case numbered && published(gap, unseen, interval):
+			gap.Reason, gap.Missing = frame.GapUnstored, unseen
+		default:
+			gap.Reason = frame.GapCamera
+		}
+		return gap, true
+	}
+	if next.seq > prev.seq+1 && next.seq > prev.seq {
+		gap.Missing = next.seq - prev.seq - 1
+		switch {
+		case dropped > 0:
+			gap.Reason = frame.GapOverrun
+		case numbered:
+			gap.Reason = frame.GapUnstored
+		default:
+			gap.Reason = frame.GapUnknown
+		}
+		return gap, true
+	}
+	// No number is missing: what else the stream had between were no frames of this camera.
+	if gap.To.Sub(gap.From) > max(silence, 3*min(interval, longestInterval)) {
+		gap.Reason = frame.GapCamera
+		return gap, true
+	}
+	return frame.Gap{}, false
+}
+
+// published says whether a publisher that started anew, and whose first frames were not stored, was
+// running for most of a gap. Otherwise the gap is the camera's, though some frames are missing too.
+func published(gap frame.Gap, frames uint64, interval time.Duration) bool {
+	if frames == 0 || interval <= 0 {
+		return false
+	}
+	usual := uint64(gap.To.Sub(gap.From) / interval)
+	return frames >= usual/2
+}
