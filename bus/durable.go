@@ -101,7 +101,7 @@ type Durable struct {
 	running sync.WaitGroup
 	closing sync.Once
 	forget  func() // by the Conn
-	refused refusals
+	refused denials
 
 	mu    sync.Mutex
 	state DurableState
@@ -220,17 +220,4 @@ func (d *Durable) Close() error {
 		d.forget()
 	})
 	return nil
-}
-
-func (d *Durable) consumerConfig() jetstream.ConsumerConfig {
-	return jetstream.ConsumerConfig{
-		Name: d.o.Name, Durable: d.o.Name,
-		Description:   "recorder of camera " + string(d.id),
-		FilterSubject: d.id.FrameSubject(),
-		AckPolicy:     jetstream.AckAllPolicy,
-		AckWait:       d.o.AckWait,
-		MaxAckPending: d.o.MaxAckPending,
-		MaxDeliver:    -1, // what is no frame is put aside by the recorder, and acknowledged
-		ReplayPolicy:  jetstream.ReplayInstantPolicy,
-	}
 }

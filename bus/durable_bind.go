@@ -169,8 +169,7 @@ func (d *Durable) recreate(ctx context.Context, stream *jetstream.StreamInfo) (*
 // create makes the consumer. Where the caller has frames, it begins with the last of them: if that
 // is another one, the stream is too.
 func (d *Durable) create(ctx context.Context, stream *jetstream.StreamInfo) (*jetstream.ConsumerInfo, error) {
-	cfg, first := d.consumerConfig(), stream.State.FirstSeq
-	cfg.DeliverPolicy = jetstream.DeliverAllPolicy
+	cfg, first := d.o.consumer(d.id), stream.State.FirstSeq
 	d.verify = 0
 	switch {
 	case d.last == 0:

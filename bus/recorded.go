@@ -13,9 +13,13 @@ import (
 // make a recorder do.
 const mostRecorded = 1024
 
-// Recorded returns the cameras whose frames the broker keeps on file, at most 1024. It asks for all
-// streams: a user who may not gets no answer, so ctx should have a limit.
+// Recorded returns the cameras whose frames the broker keeps on file, at most 1024; for a user with
+// rights for some cameras, those. It asks for all streams: a user who may not gets no answer, so ctx
+// should have a limit.
 func (c *Conn) Recorded(ctx context.Context) ([]frame.CameraID, error) {
+	if c.scope != nil {
+		return c.Scope(), nil
+	}
 	js, err := jetstream.New(c.control)
 	if err != nil {
 		return nil, fmt.Errorf("look for recorded cameras: %w", err)

@@ -22,13 +22,14 @@ type Recorded map[frame.CameraID]StreamLimits
 const (
 	keepEvery    = 5 * time.Second
 	keepDeadline = 5 * time.Second // for one stream
+	keepGiveUp   = time.Minute     // after a refusal that will last: no room, no right, somebody else's
 )
 
 // KeepStreams provisions the streams of the newest wanted cameras (see [Conn.Provision]), and again
 // whenever one is missing, until ctx is done. What it does, and what it cannot do, is logged. It never
 // deletes a stream with frames in it: that of a camera that is not recorded any more is left as it is.
 func (c *Conn) KeepStreams(ctx context.Context, wanted *Latest[Recorded]) {
-	k := keeper{conn: c, said: make(map[frame.CameraID]string), made: make(map[frame.CameraID]bool), left: make(map[string]bool)}
+	k := keeper{conn: c, said: make(map[frame.CameraID]string), next: make(map[frame.CameraID]time.Time), made: make(map[frame.CameraID]bool), left: make(map[string]bool)}
 	connected := c.control.StatusChanged(nats.CONNECTED)
 	defer c.control.RemoveStatusListener(connected)
 	reader := wanted.Reader()
@@ -40,12 +41,14 @@ func (c *Conn) KeepStreams(ctx context.Context, wanted *Latest[Recorded]) {
 		select {
 		case <-time.After(keepEvery):
 		case <-connected:
+			clear(k.next) // it may be another server
 		case <-reader.Ready():
 			next, _, err := reader.Next(ctx)
 			if err != nil {
 				return
 			}
 			now = next
+			clear(k.next)
 		case <-ctx.Done():
 			return
 		}
@@ -55,23 +58,33 @@ func (c *Conn) KeepStreams(ctx context.Context, wanted *Latest[Recorded]) {
 // keeper remembers what has been said, so as to say it once.
 type keeper struct {
 	conn *Conn
-	said map[frame.CameraID]string // the last error
-	made map[frame.CameraID]bool   // streams that have been there
-	left map[string]bool           // streams of cameras that are not recorded any more
+	said map[frame.CameraID]string    // the last error
+	next map[frame.CameraID]time.Time // when to try again after a refusal
+	made map[frame.CameraID]bool      // streams that have been there
+	left map[string]bool              // streams of cameras that are not recorded any more
 }
 
 func (k *keeper) provision(ctx context.Context, wanted Recorded) {
 	maps.DeleteFunc(k.made, func(id frame.CameraID, _ bool) bool { _, still := wanted[id]; return !still })
 	for _, id := range slices.Sorted(maps.Keys(wanted)) {
+		if time.Now().Before(k.next[id]) {
+			continue
+		}
 		asking, cancel := context.WithTimeout(ctx, keepDeadline)
 		plan, err := k.conn.Provision(asking, id, wanted[id])
+		if err == nil {
+			err = k.conn.MakeDurable(asking, id)
+		}
 		cancel()
 		if ctx.Err() != nil {
 			return
 		}
 		k.tell(id, plan, err)
-		if err != nil && (errors.Is(err, ErrNoJetStream) || errors.Is(err, context.DeadlineExceeded)) {
+		switch {
+		case errors.Is(err, ErrNoJetStream), errors.Is(err, context.DeadlineExceeded):
 			return // the others would fare no better
+		case err != nil:
+			k.next[id] = time.Now().Add(keepGiveUp)
 		}
 	}
 	if len(k.said) == 0 {

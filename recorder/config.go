@@ -17,8 +17,8 @@ type Config struct {
 	// Dir is the folder for the files; made where it is missing. Required. One recorder at a time
 	// has it.
 	Dir string `yaml:"dir"`
-	// Cameras are those that are recorded. Default: those with record in the file, and where there
-	// are none, all whose frames the broker keeps on file, new ones too while it runs.
+	// Cameras are those that are recorded. Default (nil): all whose frames the broker keeps on file,
+	// new ones too while it runs.
 	Cameras []frame.CameraID `yaml:"cameras"`
 	// Durable is the name of the consumer in the broker, the same for all cameras: it says how far
 	// this recorder is. A second recorder of the same cameras needs another one. Default "rec".

@@ -2,6 +2,8 @@ package recorder
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,12 +17,20 @@ const (
 )
 
 // discover looks for cameras that the broker keeps on file, where none are configured. Those that are
-// gone stay: their streams may come back.
+// gone stay: their streams may come back. A user who may not list streams is told of cameras by their
+// statuses, as long as they are published.
 func (r *recorder) discover(ctx context.Context, found chan<- []frame.CameraID) {
 	told := ""
+	heard, stop := r.listen()
+	defer stop()
 	for ; ctx.Err() == nil; sleep(ctx, discoverEvery) {
-		if len(r.config().Cameras) > 0 {
+		if r.config().Cameras != nil {
 			continue
+		}
+		select {
+		case found <- heard():
+		case <-ctx.Done():
+			return
 		}
 		asking, cancel := context.WithTimeout(ctx, discoverLimit)
 		ids, err := r.deps.Bus.Recorded(asking)
@@ -31,7 +41,7 @@ func (r *recorder) discover(ctx context.Context, found chan<- []frame.CameraID) 
 		case err != nil:
 			if text := err.Error(); text != told && r.deps.Bus.Connected() {
 				told = text
-				r.log.Warn("which cameras are recorded cannot be asked for: name them, or give this user the right to $JS.API.STREAM.LIST", "error", err)
+				r.log.Warn("which cameras are recorded cannot be asked for: those that are published are found, or name them", "error", err)
 			}
 			continue
 		}
@@ -43,10 +53,33 @@ func (r *recorder) discover(ctx context.Context, found chan<- []frame.CameraID) 
 	}
 }
 
-// apply ends the cameras that are not in ids and starts those that are new. Where there are none, all
-// that are found are recorded.
+// mostHeard bounds what strangers on the bus can make a recorder do.
+const mostHeard = 1024
+
+// listen notes the cameras that say that they are recorded.
+func (r *recorder) listen() (heard func() []frame.CameraID, stop func()) {
+	var mu sync.Mutex
+	ids := make(map[frame.CameraID]bool)
+	stop, err := r.deps.Bus.Statuses(func(s frame.Status) {
+		mu.Lock()
+		defer mu.Unlock()
+		if s.Recorded && len(ids) < mostHeard {
+			ids[s.ID] = true
+		}
+	})
+	if err != nil {
+		stop = func() {}
+	}
+	return func() []frame.CameraID {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Sorted(maps.Keys(ids))
+	}, stop
+}
+
+// apply ends the cameras that are not in ids and starts those that are new. nil are all that are found.
 func (r *recorder) apply(ctx context.Context, ids []frame.CameraID) {
-	if len(ids) > 0 {
+	if ids != nil {
 		wanted := make(map[frame.CameraID]bool)
 		for _, id := range ids {
 			wanted[id] = true
