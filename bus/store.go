@@ -144,7 +144,11 @@ func carryOut(ctx context.Context, js jetstream.JetStream, plan StreamPlan, conf
 		if err := js.DeleteStream(ctx, plan.Stream); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 			return err
 		}
-		_, err = js.CreateStream(ctx, config)
+		if _, err = js.CreateStream(ctx, config); err != nil { // better the newest frame than none
+			if _, again := js.CreateStream(ctx, memoryStream(plan.Camera)); again != nil && changedMeanwhile(again) {
+				return again
+			}
+		}
 	case StreamCreated:
 		_, err = js.CreateStream(ctx, config)
 	case StreamUpdated:

@@ -31,6 +31,7 @@ type ledger struct {
 type account struct {
 	stream  string // that the camera's frames are stored in
 	stats   StoredStats
+	newest  uint64 // number of the newest frame that was confirmed
 	probeAt time.Time
 	changed chan struct{}
 	tell    func(StoredOutcome) // nil: nobody asks
@@ -134,6 +135,7 @@ func (l *ledger) settle(number uint64, w *waiting, with answer) {
 	if with.reason == "" {
 		a.stats.Stored++
 		a.stats.LastSeq = max(a.stats.LastSeq, with.seq)
+		a.newest = max(a.newest, number)
 		a.stop("")
 		return
 	}
@@ -144,7 +146,9 @@ func (l *ledger) settle(number uint64, w *waiting, with answer) {
 	case UnstoredDisconnected: // says nothing about the server that comes next
 		return
 	}
-	a.stop(with.reason)
+	if number > a.newest { // one of before says nothing about now
+		a.stop(with.reason)
+	}
 }
 
 // say tells how a frame's publication came out.

@@ -224,6 +224,18 @@ func TestOneFramesRefusalStopsNothing(t *testing.T) {
 	}
 }
 
+func TestAnOldFailureStopsNothing(t *testing.T) {
+	b := newBooks(t)
+	defer b.ledger.close()
+	older, newer := b.publish(), b.publish()
+	b.ledger.answered(newer, confirmed(2))
+	b.ledger.answered(older, answer{reason: UnstoredTimeout})
+	b.unstored(UnstoredTimeout, 1)
+	if s := b.ledger.stats(&b.account); s.Stopped != "" {
+		t.Errorf("%+v", s)
+	}
+}
+
 func TestAnotherStreamsConfirmationIsNone(t *testing.T) {
 	b := newBooks(t)
 	defer b.ledger.close()

@@ -15,7 +15,8 @@ import (
 )
 
 // startWithUsers runs a NATS server on which "all" may do everything and "viewer" may only
-// subscribe to pictures and statuses: no requests, so no direct gets and no leases.
+// subscribe to pictures and statuses: no requests, so no direct gets and no leases; "mute" may publish
+// front and gets no answers.
 func startWithUsers(t *testing.T) (url string) {
 	t.Helper()
 	viewer := &server.Permissions{
@@ -24,7 +25,10 @@ func startWithUsers(t *testing.T) (url string) {
 	}
 	s, err := server.NewServer(&server.Options{
 		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true, JetStream: true, StoreDir: t.TempDir(), MaxPayload: 8 << 20,
-		Users: []*server.User{{Username: "all", Password: "a"}, {Username: "viewer", Password: "v", Permissions: viewer}},
+		Users: []*server.User{
+			{Username: "all", Password: "a"}, {Username: "viewer", Password: "v", Permissions: viewer},
+			{Username: "mute", Password: "m", Permissions: &server.Permissions{Publish: &server.SubjectPermission{Allow: []string{"cam.front.>"}}, Subscribe: &server.SubjectPermission{Deny: []string{"_INBOX.>"}}}},
+		},
 	})
 	if err != nil {
 		t.Fatal(err)

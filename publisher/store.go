@@ -2,6 +2,7 @@ package publisher
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -17,7 +18,8 @@ const (
 	streamGiveUp   = 10 * time.Minute // after a refusal that will last: no JetStream, no right
 	streamDeadline = 5 * time.Second
 	// recordedCheck is for a camera that is recorded, of which every frame counts that is not stored.
-	recordedCheck = 5 * time.Second
+	recordedCheck  = 5 * time.Second
+	recordedGiveUp = time.Minute // after a refusal that will last: no room, no right
 )
 
 // keepStream makes sure that the camera's newest frame is kept, and, of a recorded camera, all of its
@@ -74,8 +76,14 @@ func (c *camera) ensureStream(ctx context.Context) (next time.Duration, err erro
 			storage, err = bus.StorageFile, nil
 		}
 		next = recordedCheck
-		if err == nil {
+		switch {
+		case err == nil:
 			c.sender.out.AskAgain()
+		case !errors.Is(err, bus.ErrNoJetStream) && !errors.Is(err, context.DeadlineExceeded):
+			next = recordedGiveUp
+			if storage == bus.StorageNone { // better the newest frame than none
+				storage, _ = c.bus.EnsureStream(asking, c.id) // the first error says it all
+			}
 		}
 	} else {
 		storage, err = c.bus.EnsureStream(asking, c.id)

@@ -1,0 +1,58 @@
+package bus_test
+
+import (
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/lensbus/lensbus/broker"
+	"github.com/lensbus/lensbus/bus"
+)
+
+// A disk that is full takes nothing from the live picture. What is not stored is counted, and when
+// there is room again it goes on by itself, with all that was confirmed in the stream.
+func TestFullDisk(t *testing.T) {
+	t.Parallel() // it mostly waits
+	volume := t.TempDir()
+	if err := syscall.Mount("tmpfs", volume, "tmpfs", 0, "size=24m"); err != nil {
+		t.Skipf("NOT TESTED: a full disk. Mounting a tmpfs takes root: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(volume, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	server := startBroker(t, broker.Config{Store: filepath.Join(volume, "nats"), MaxPayload: broker.MiB})
+	conn, _ := connected(t, bus.Options{Server: server.URL()})
+	provision(t, conn, "front", bus.StreamLimits{Age: time.Hour, Bytes: 1 << 30, Replicas: 1})
+	other := filepath.Join(volume, "somebody else's")
+	if err := os.WriteFile(other, make([]byte, 16<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	live, err := conn.Live("front")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newStored(t, conn, "front", 200_000)
+	r.publishUntil("the disk is full", func(s bus.StoredStats) bool { return s.Stopped != "" })
+	full := r.check()
+	received := live.Stats().Received
+	r.publishUntil("a viewer has more frames", func(bus.StoredStats) bool { return live.Stats().Received > received+20 })
+	if s := r.check(); s.Stopped == "" {
+		t.Errorf("with a full disk: %+v", s)
+	}
+	if err := os.Remove(other); err != nil {
+		t.Fatal(err)
+	}
+	r.publishUntil("storing goes on", func(s bus.StoredStats) bool { return s.Stored > full.Stored+5 })
+	s := r.settle()
+	in := kept(t, conn, "front")
+	for seq, n := range r.confirmed() {
+		if in[n] != seq {
+			t.Errorf("frame %d was confirmed as message %d, which is frame %d", seq, n, in[n])
+		}
+	}
+	t.Logf("%+v", s)
+}
