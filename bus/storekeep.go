@@ -72,6 +72,9 @@ func (k *keeper) provision(ctx context.Context, wanted Recorded) {
 		}
 		asking, cancel := context.WithTimeout(ctx, keepDeadline)
 		plan, err := k.conn.Provision(asking, id, wanted[id])
+		if err == nil {
+			err = k.conn.MakeDurable(asking, id)
+		}
 		cancel()
 		if ctx.Err() != nil {
 			return
