@@ -16,6 +16,7 @@ type brokerCommand struct {
 }
 
 func (c *brokerCommand) Run(ctx context.Context, s *session) error {
+	c.heed(s.life)
 	f := file{Broker: broker.Config{Insecure: c.Insecure}}
 	if err := c.load(&f); err != nil {
 		return err

@@ -47,6 +47,7 @@ type grammar struct {
 	Publish       publishCommand   `cmd:"" help:"Cameras to the broker."`
 	View          viewCommand      `cmd:"" help:"Watch cameras in a desktop window."`
 	Web           webCommand       `cmd:"" help:"Watch cameras in a browser: serve the page and the HTTP interface."`
+	Record        recordCommand    `cmd:"" help:"Recorded cameras to files."`
 	Cameras       camerasCommand   `cmd:"" help:"List the cameras that are published."`
 	Set           setCommand       `cmd:"" help:"Show or change a camera's settings while it runs."`
 	Top           topCommand       `cmd:"" help:"A live table of all cameras in the terminal."`

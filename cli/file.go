@@ -9,6 +9,7 @@ import (
 	"github.com/lensbus/lensbus/frame"
 	"github.com/lensbus/lensbus/operate"
 	"github.com/lensbus/lensbus/publisher"
+	"github.com/lensbus/lensbus/recorder"
 	"github.com/lensbus/lensbus/viewer/web"
 	"github.com/lensbus/lensbus/viewer/window"
 )
@@ -22,24 +23,33 @@ type file struct {
 	// Creds is a credentials file of `lensbus auth`.
 	Creds string `yaml:"creds"`
 
-	Broker  broker.Config                             `yaml:"broker"`
-	Cameras map[frame.CameraID]publisher.CameraConfig `yaml:"cameras"`
-	Web     web.Config                                `yaml:"web"`
-	View    window.Config                             `yaml:"view"`
-	Metrics operate.Config                            `yaml:"metrics"`
+	Broker   broker.Config                             `yaml:"broker"`
+	Cameras  map[frame.CameraID]publisher.CameraConfig `yaml:"cameras"`
+	Web      web.Config                                `yaml:"web"`
+	View     window.Config                             `yaml:"view"`
+	Recorder recorder.Config                           `yaml:"recorder"`
+	Metrics  operate.Config                            `yaml:"metrics"`
 }
 
 // fileFlag is -c, for the commands that take a file.
 type fileFlag struct {
 	Config string `short:"c" env:"LENSBUS_CONFIG" placeholder:"FILE" help:"Configuration file (YAML)."`
+
+	// read is how it was read last, to see what has changed since; nil before.
+	read *reading
 }
 
 // load reads the file where one is given. What is in into is kept where the file says nothing.
-func (f fileFlag) load(into *file) error {
+func (f *fileFlag) load(into *file) error {
 	if f.Config == "" {
 		return nil
 	}
-	return usage(config.Load(f.Config, into))
+	before := *into
+	if err := config.Load(f.Config, into); err != nil {
+		return usage(err)
+	}
+	f.read = &reading{before: before, after: *into}
+	return nil
 }
 
 // cameraFlags are the cameras of a command line.

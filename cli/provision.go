@@ -115,6 +115,9 @@ func (c *provisionCommand) provision(ctx context.Context, conn *bus.Conn, id fra
 		do = conn.PlanStream
 	}
 	plan, err := do(ctx, id, limits)
+	if err == nil && !c.DryRun {
+		err = conn.MakeDurable(ctx, id)
+	}
 	if err != nil {
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = fmt.Errorf("%w: the server does not answer, or this user may not look after streams", err)

@@ -25,6 +25,7 @@ type publishCommand struct {
 }
 
 func (c *publishCommand) Run(ctx context.Context, s *session) error {
+	c.heed(s.life)
 	f := file{Broker: broker.Config{Insecure: c.Insecure}}
 	if err := c.load(&f); err != nil {
 		return err
@@ -70,7 +71,7 @@ func (c *publishCommand) publish(ctx context.Context, s *session, server *broker
 		all = append(all, server.Metrics())
 	}
 	return s.life.beside(ctx, s.numbers(f.Metrics, ready(conn, server), all...), func() error {
-		roles := []role{s.publisher(conn, f, c.fileFlag, c.cameraFlags, c.controlFlags, cameras, kept)}
+		roles := []role{s.publisher(conn, f, c.fileFlag, c.cameraFlags, c.controlFlags, cameras, func(f file) { kept.want(s, f) })}
 		if kept != nil {
 			roles = append(roles, kept.role(conn))
 		}
@@ -78,9 +79,9 @@ func (c *publishCommand) publish(ctx context.Context, s *session, server *broker
 	})
 }
 
-// publisher is the role that publishes the file's cameras, and those that the file has later. kept hears
-// of those too; it is nil where somebody else looks after the streams.
-func (s *session) publisher(conn *bus.Conn, f file, from fileFlag, more cameraFlags, control controlFlags, metrics *publisher.Metrics, kept *streams) role {
+// publisher is the role that publishes the file's cameras, and those that the file has later. also hears
+// of a file that was read again.
+func (s *session) publisher(conn *bus.Conn, f file, from fileFlag, more cameraFlags, control controlFlags, metrics *publisher.Metrics, also func(file)) role {
 	return role{"cameras", func(ctx context.Context) error {
 		deps := publisher.Deps{Bus: conn, Log: s.log, Metrics: metrics}
 		control.complete(&deps, s.Version)
@@ -99,7 +100,7 @@ func (s *session) publisher(conn *bus.Conn, f file, from fileFlag, more cameraFl
 			hangups := s.life.hangups()
 			reading.Go(func() {
 				s.reread(watching, from, more, hangups, func(f file) {
-					kept.want(s, f)
+					also(f)
 					select {
 					case reload <- publisher.Config{Cameras: f.Cameras}:
 					case <-watching.Done():

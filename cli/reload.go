@@ -2,15 +2,31 @@ package cli
 
 import (
 	"context"
+	"reflect"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/lensbus/lensbus/config"
 )
 
-// reread reads the configuration file again when it changes and on SIGHUP, and passes it to each, its
-// cameras complete, until ctx is done. A file that is wrong is refused with its line, and the old one stays. The
-// other sections hold from the next start on.
+// reading is how a file was read: what held without it, and what with it, before any flag.
+type reading struct{ before, after file }
+
+// heed makes SIGHUP, which else ends a command, a request to read the file again, for a command that
+// does. It is called before anything else, so that no signal comes too early.
+func (f *fileFlag) heed(l *life) {
+	if f.Config != "" {
+		l.hangups()
+	}
+}
+
+// reread reads the configuration file, which has been read once, again when it changes and on
+// SIGHUP, and passes it to each, its cameras complete, until ctx is done. A file that is wrong is refused
+// with its line, and the old one stays. What has changed in other sections holds from the next start on,
+// and is named.
 func (s *session) reread(ctx context.Context, from fileFlag, more cameraFlags, hangups <-chan struct{}, each func(file)) {
+	began := *from.read
 	changes := make(chan struct{}, 1)
 	var watching sync.WaitGroup
 	defer watching.Wait()
@@ -32,7 +48,7 @@ func (s *session) reread(ctx context.Context, from fileFlag, more cameraFlags, h
 		case <-changes:
 		case <-hangups:
 		}
-		var f file
+		f := began.before
 		if err := from.load(&f); err != nil {
 			s.log.Error("the configuration file is refused, the old one stays", "error", err)
 			continue
@@ -42,6 +58,49 @@ func (s *session) reread(ctx context.Context, from fileFlag, more cameraFlags, h
 			continue
 		}
 		s.log.Info("configuration file read again", "file", from.Config, "cameras", len(f.Cameras))
+		if late := settingsThatDiffer(began.after, from.read.after); len(late) > 0 {
+			s.log.Warn("some changes need a restart of this program to hold", "changed", strings.Join(late, ", "))
+		}
 		each(f)
 	}
+}
+
+// settingsThatDiffer names what differs between two files, as the file has it: broker.listen. Cameras and
+// the recorder are left out: those roles take their changes while they run.
+func settingsThatDiffer(a, b file) []string {
+	a.Cameras, b.Cameras = nil, nil
+	return slices.DeleteFunc(differing("", reflect.ValueOf(a), reflect.ValueOf(b)), func(name string) bool {
+		return strings.HasPrefix(name, "recorder.")
+	})
+}
+
+func differing(prefix string, a, b reflect.Value) []string {
+	var names []string
+	for i := range a.NumField() {
+		field := a.Type().Field(i)
+		name, options, _ := strings.Cut(field.Tag.Get("yaml"), ",")
+		switch inline := options == "inline"; {
+		case !field.IsExported() || name == "-" || name == "" && !inline: // not of the file
+		case inline:
+			names = append(names, differing(prefix, a.Field(i), b.Field(i))...)
+		case isSection(field.Type):
+			names = append(names, differing(prefix+name+".", a.Field(i), b.Field(i))...)
+		case !reflect.DeepEqual(a.Field(i).Interface(), b.Field(i).Interface()):
+			names = append(names, prefix+name)
+		}
+	}
+	return names
+}
+
+// isSection says whether a type is a mapping of settings in the file, and not one setting.
+func isSection(t reflect.Type) bool {
+	if t.Kind() != reflect.Struct {
+		return false
+	}
+	for i := range t.NumField() {
+		if t.Field(i).Tag.Get("yaml") != "" {
+			return true
+		}
+	}
+	return false
 }

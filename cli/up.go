@@ -8,6 +8,7 @@ import (
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
 	"github.com/lensbus/lensbus/publisher"
+	"github.com/lensbus/lensbus/recorder"
 	"github.com/lensbus/lensbus/viewer/web"
 )
 
@@ -21,6 +22,7 @@ type upCommand struct {
 }
 
 func (c *upCommand) Run(ctx context.Context, s *session) error {
+	c.heed(s.life)
 	f := file{Broker: broker.Config{Insecure: c.Insecure}, Web: web.Config{Insecure: c.Insecure}}
 	if err := c.load(&f); err != nil {
 		return err
@@ -37,16 +39,22 @@ func (c *upCommand) Run(ctx context.Context, s *session) error {
 	}
 	c.brokerFlags.apply(c.BrokerListen, &f.Broker)
 	applyWeb(c.WebListen, c.Insecure, &f.Web)
-	if err := errors.Join(f.Broker.Validate(), publisher.Config{Cameras: f.Cameras}.Validate(), f.Web.Validate(), s.placeStreams(&f)); err != nil {
+	if err := errors.Join(f.Broker.Validate(), publisher.Config{Cameras: f.Cameras}.Validate(), f.Web.Validate(), f.Recorder.Validate(), s.placeStreams(&f)); err != nil {
 		return usage(err)
 	}
 	return s.withBroker(ctx, f.Broker, func(server *broker.Server, conn *bus.Conn) error {
-		cameras := publisher.NewMetrics()
-		kept := newStreams(f)
-		roles := []role{s.page(conn, f, server.Metrics(), conn.Metrics(), cameras), kept.role(conn)}
+		cameras, recordings := publisher.NewMetrics(), recorder.NewMetrics()
+		kept, reloads := newStreams(f), make(reloads)
+		roles := []role{
+			s.page(conn, f, recordings.Ready, server.Metrics(), conn.Metrics(), cameras, recordings),
+			kept.role(conn), s.recorderOf(conn, f, recordings, reloads),
+		}
 		// Without any it serves the cameras of other machines; a file may have some later.
 		if len(f.Cameras) > 0 || c.Config != "" {
-			roles = append(roles, s.publisher(conn, f, c.fileFlag, c.cameraFlags, c.controlFlags, cameras, kept))
+			roles = append(roles, s.publisher(conn, f, c.fileFlag, c.cameraFlags, c.controlFlags, cameras, func(f file) {
+				kept.want(s, f)
+				reloads.put(ctx, s, f)
+			}))
 		}
 		return s.life.run(ctx, roles...)
 	})

@@ -31,7 +31,7 @@ func (c *webCommand) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	return s.use(conn, func() error { return s.life.run(ctx, s.page(conn, f, conn.Metrics())) })
+	return s.use(conn, func() error { return s.life.run(ctx, s.page(conn, f, nil, conn.Metrics())) })
 }
 
 func applyWeb(listen string, insecure bool, c *web.Config) {
@@ -42,14 +42,14 @@ func applyWeb(listen string, insecure bool, c *web.Config) {
 }
 
 // page is the role that serves the page, and the numbers of the process with it. It prints the address
-// once that answers.
-func (s *session) page(conn *bus.Conn, f file, all ...prometheus.Collector) role {
+// once that answers. ready says why other parts of the process cannot do their work; nil: there are none.
+func (s *session) page(conn *bus.Conn, f file, ready func() error, all ...prometheus.Collector) role {
 	return role{"page", func(ctx context.Context) error {
 		registry, err := s.registry(all...)
 		if err != nil {
 			return err
 		}
-		return web.Run(ctx, f.Web, web.Deps{Bus: conn, Log: s.log, Metrics: registry}, func(addr string) {
+		return web.Run(ctx, f.Web, web.Deps{Bus: conn, Log: s.log, Metrics: registry, Ready: ready}, func(addr string) {
 			_, _ = fmt.Fprintln(s.Stdout, pageURL(addr)) // the page is served whether or not anybody reads this
 		})
 	}}

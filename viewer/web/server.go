@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -31,6 +32,9 @@ type Deps struct {
 	// Metrics are numbers of other parts of the process, for /metrics to show besides the page's
 	// own; nil: none.
 	Metrics prometheus.Gatherer
+	// Ready says in one line why another part of the process cannot do its work now, for /readyz; nil
+	// while it can. It must not wait. A nil Ready is always ready.
+	Ready func() error
 }
 
 // Server serves the page and its interface. Make one with [New].
@@ -40,6 +44,7 @@ type Server struct {
 	log     *slog.Logger
 	metrics *metrics
 	others  prometheus.Gatherer // for /metrics too; nil: none
+	ready   func() error        // of other parts of the process; nil: always
 	cameras *viewer.Cameras
 	hub     *hub
 	handler http.Handler
@@ -77,7 +82,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		return nil, fmt.Errorf("web: watch cameras: %w", err)
 	}
 	s := &Server{
-		cfg: cfg, bus: deps.Bus, log: deps.Log, metrics: newMetrics(), others: deps.Metrics, cameras: cameras,
+		cfg: cfg, bus: deps.Bus, log: deps.Log, metrics: newMetrics(), others: deps.Metrics, ready: deps.Ready, cameras: cameras,
 		hub:       &hub{conn: deps.Bus, cameras: cameras, linger: cfg.Linger, feeds: make(map[feedKey]*feed)},
 		authorise: func(*http.Request, frame.CameraID) error { return nil },
 		ending:    make(chan struct{}),
@@ -119,6 +124,12 @@ func (s *Server) routes(files assets) http.Handler {
 		if !s.bus.NATS().IsConnected() {
 			s.refuse(w, r, http.StatusServiceUnavailable, "not connected to the NATS server")
 			return
+		}
+		if s.ready != nil {
+			if err := s.ready(); err != nil {
+				s.refuse(w, r, http.StatusServiceUnavailable, strings.Join(strings.Fields(err.Error()), " "))
+				return
+			}
 		}
 		_, _ = w.Write([]byte("ok\n"))
 	})
