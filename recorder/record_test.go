@@ -17,6 +17,7 @@ import (
 
 // What the broker has is in files, and acknowledged; a clean end leaves nothing open.
 func TestRecord(t *testing.T) {
+	t.Parallel()
 	g := newRig(t)
 	g.provision(nil)
 	g.publish(60)
@@ -54,6 +55,7 @@ func TestRecord(t *testing.T) {
 
 // A segment ends where its frames stop being of one kind, and where time does not go on.
 func TestRecordBeginsNewSegments(t *testing.T) {
+	t.Parallel()
 	g := newRig(t)
 	g.provision(nil)
 	dir := t.TempDir()
@@ -94,6 +96,7 @@ func TestRecordBeginsNewSegments(t *testing.T) {
 
 // What is no frame is put aside and does not hold up what is.
 func TestRecordQuarantines(t *testing.T) {
+	t.Parallel()
 	g := newRig(t)
 	g.provision(nil)
 	dir := t.TempDir()
@@ -152,6 +155,7 @@ func TestRecordQuarantines(t *testing.T) {
 
 // The stream made anew, by whoever, while the recorder runs and while it does not.
 func TestRecordStreamMadeAnew(t *testing.T) {
+	t.Parallel()
 	g := newRig(t)
 	g.provision(nil)
 	dir := t.TempDir()
@@ -186,6 +190,7 @@ func TestRecordStreamMadeAnew(t *testing.T) {
 
 // What the stream dropped before it was recorded is a gap with its reason, in the file too.
 func TestRecordTellsWhatWasOverrun(t *testing.T) {
+	t.Parallel()
 	g := newRig(t)
 	g.provision(nil)
 	dir := t.TempDir()
