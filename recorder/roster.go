@@ -33,7 +33,7 @@ func (r *recorder) discover(ctx context.Context, found chan<- []frame.CameraID) 
 			return
 		}
 		asking, cancel := context.WithTimeout(ctx, discoverLimit)
-		ids, err := r.deps.Bus.Recorded(asking)
+		ids, err := r.deps.Bus.StoredCameras(asking)
 		cancel()
 		switch {
 		case ctx.Err() != nil:

@@ -13,10 +13,10 @@ import (
 // make a recorder do.
 const mostRecorded = 1024
 
-// Recorded returns the cameras whose frames the broker keeps on file, at most 1024; for a user with
+// StoredCameras returns the cameras whose frames the broker keeps on file, at most 1024; for a user with
 // rights for some cameras, those. It asks for all streams: a user who may not gets no answer, so ctx
 // should have a limit.
-func (c *Conn) Recorded(ctx context.Context) ([]frame.CameraID, error) {
+func (c *Conn) StoredCameras(ctx context.Context) ([]frame.CameraID, error) {
 	if c.scope != nil {
 		return c.Scope(), nil
 	}
