@@ -135,23 +135,24 @@ func (d *Folder) before(op Op, p string) error {
 	return d.Before(op, p)
 }
 
-// makeDirs makes a folder and those above it, each of which is on disk when it returns.
+// makeDirs makes a folder and those above it, each of which is on disk when it returns: those that
+// are there too, because who made them may not have come to that. It costs nothing where they are.
 func (d *Folder) makeDirs(dir string) error {
-	if info, err := d.root.Stat(dir); err == nil && info.IsDir() {
-		return nil
-	}
-	if parent := path.Dir(dir); parent != "." {
+	parent := path.Dir(dir)
+	if parent != "." {
 		if err := d.makeDirs(parent); err != nil {
 			return err
 		}
 	}
-	if err := d.before(OpMkdir, dir); err != nil {
-		return err
+	if info, err := d.root.Stat(dir); err != nil || !info.IsDir() {
+		if err := d.before(OpMkdir, dir); err != nil {
+			return err
+		}
+		if err := d.root.Mkdir(dir, 0o750); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
 	}
-	if err := d.root.Mkdir(dir, 0o750); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return d.syncFolder(path.Dir(dir))
+	return d.syncFolder(parent)
 }
 
 // syncFolder makes the names in a folder safe.

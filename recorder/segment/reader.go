@@ -52,6 +52,28 @@ func (r *Reader) Refresh() error {
 	return nil
 }
 
+// openFile opens a file of the folder for reading, or for what flags say.
+func (d *Folder) openFile(p string, flags int) (*os.File, Name, error) {
+	name, err := ParsePath(p)
+	if err != nil {
+		return nil, name, err
+	}
+	// Not waiting: somebody may have put a pipe there.
+	f, err := d.root.OpenFile(p, flags|openNonblock, 0)
+	if err != nil {
+		return nil, name, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is no file: %w", p, ErrDamaged)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, name, err
+	}
+	return f, name, nil
+}
+
 // usable says why nothing can be read from a file.
 func (c *scan) usable(name Name) error {
 	if len(c.places) > 0 && c.same.camera != name.Camera {

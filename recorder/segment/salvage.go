@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path"
-
-	"github.com/lensbus/lensbus/frame"
 )
 
 // Outcome says what became of a file that was salvaged.
@@ -67,7 +65,17 @@ func (d *Folder) salvage(f *os.File, name Name) (Salvage, error) {
 	c.run(src)
 	end := c.intactEnd(src)
 	if end == 0 || c.usable(name) != nil {
-		return d.putAside(src, &c, name)
+		empty := len(c.places) == 0 && src.onlyHead()
+		if err := f.Close(); err != nil {
+			return result, err
+		}
+		result.Damage, result.Info.Bytes = c.damage, src.size
+		if empty {
+			return d.remove(result, p)
+		}
+		name, err := d.rename(name, StateDamaged)
+		result.Info.Path, result.Outcome = name.Path(), PutAside
+		return result, err
 	}
 	result.Cut = src.size - end
 	if result.Cut > 0 {
@@ -90,10 +98,24 @@ func (d *Folder) salvage(f *os.File, name Name) (Salvage, error) {
 	if err := f.Sync(); err != nil {
 		return result, err
 	}
+	if err := f.Close(); err != nil {
+		return result, err
+	}
 	name, err = d.rename(name, StateWhole)
-	result.Info.Path = name.Path()
-	result.Outcome = Salvaged
+	result.Info.Path, result.Outcome = name.Path(), Salvaged
 	return result, err
+}
+
+// remove deletes a file that never held a whole part.
+func (d *Folder) remove(result Salvage, p string) (Salvage, error) {
+	if err := d.before(OpRemove, p); err != nil {
+		return result, err
+	}
+	if err := d.root.Remove(p); err != nil {
+		return result, err
+	}
+	result.Outcome = Removed
+	return result, d.syncFolder(path.Dir(p))
 }
 
 // intactEnd returns where the last part ends all of whose bytes are as they were written; 0 where
@@ -120,26 +142,6 @@ func (c *scan) intactEnd(s source) int64 {
 	return 0
 }
 
-// putAside deals with a file in which no part is intact.
-func (d *Folder) putAside(s source, c *scan, name Name) (Salvage, error) {
-	p := name.Path()
-	result := Salvage{Info: Info{Path: p, Bytes: s.size}, Damage: c.damage}
-	if len(c.places) == 0 && s.onlyHead() {
-		if err := d.before(OpRemove, p); err != nil {
-			return result, err
-		}
-		if err := d.root.Remove(p); err != nil {
-			return result, err
-		}
-		result.Outcome = Removed
-		return result, d.syncFolder(path.Dir(p))
-	}
-	name, err := d.rename(name, StateDamaged)
-	result.Info.Path = name.Path()
-	result.Outcome = PutAside
-	return result, err
-}
-
 // onlyHead says whether a file is the beginning of a segment and ends before its first part does.
 func (s source) onlyHead() bool {
 	if s.size == 0 {
@@ -155,79 +157,4 @@ func (s source) onlyHead() bool {
 	}
 	_, err := s.readPart(start)
 	return start >= s.size || errors.Is(err, errTorn)
-}
-
-// Verify reads a whole segment and says what of it is not as it was written. It changes nothing. A
-// .part that is being written is read up to its last whole part. An error means that the file could
-// not be read at all; one with nothing readable in it is no error but damage of kind [DamageFile].
-func (d *Folder) Verify(p string) (Info, []Damage, error) {
-	f, name, err := d.openFile(p, os.O_RDONLY)
-	if err != nil {
-		return Info{}, nil, fmt.Errorf("verifying segment: %w", err)
-	}
-	defer func() { _ = f.Close() }()
-	info, err := f.Stat()
-	if err != nil {
-		return Info{}, nil, fmt.Errorf("verifying segment %s: %w", p, err)
-	}
-	src := source{f, info.Size()}
-	var c scan
-	c.run(src)
-	c.info.Path = p
-	if err := c.usable(name); err != nil {
-		return c.info, []Damage{{Kind: DamageFile, Length: src.size, Detail: err.Error()}}, nil
-	}
-	damage := c.damage
-	if n := len(damage); n > 0 && damage[n-1].Kind == DamageTorn && name.State == StatePart {
-		damage = damage[:n-1]
-	}
-	return c.info, append(damage, c.verify(src)...), nil
-}
-
-func (c *scan) verify(s source) []Damage {
-	var damage []Damage
-	if !c.headIntact(s) {
-		damage = append(damage, Damage{Kind: DamagePlayers, Length: c.places[0].offset, Detail: "the head of the file is not as it was written"})
-	}
-	for i := range c.places {
-		p, err := s.readPart(c.places[i].offset)
-		if err != nil {
-			damage = append(damage, Damage{Kind: DamageParts, Offset: c.places[i].offset, Detail: err.Error()})
-			continue
-		}
-		if !p.players {
-			damage = append(damage, Damage{Kind: DamagePlayers, Offset: p.offset, Length: p.head, Detail: "the moof or mdat of a part is not as it was written"})
-		}
-		offset := p.offset + p.head
-		for j := range p.frames {
-			b := &p.frames[j]
-			rec, err := s.record(p, b, offset)
-			if err != nil {
-				damage = append(damage, frameDamage(DamageFrame, b, offset, err.Error()))
-			} else if err := picture(&rec.Frame); err != nil {
-				damage = append(damage, frameDamage(DamagePicture, b, offset, err.Error()))
-			}
-			offset += int64(b.size)
-		}
-	}
-	return damage
-}
-
-// headIntact says whether players are told what they were told when the file was made.
-func (c *scan) headIntact(s source) bool {
-	want, err := fileHead(c.same.codec, c.same.width, c.same.height, instant(c.same.start))
-	if err != nil {
-		return false
-	}
-	have := make([]byte, len(want))
-	return s.readFull(have, 0) == nil && string(have) == string(want)
-}
-
-// picture says what is wrong with a frame that is as it was written.
-func picture(f *frame.Frame) error {
-	info, err := frame.ScanJPEG(f.Data, frame.Limits{Bytes: len(f.Data), Pixels: f.Width * f.Height})
-	if err == nil && (info.Width != f.Width || info.Height != f.Height) {
-		err = fmt.Errorf("frame %d is a picture of %dx%d in a segment of %dx%d", f.Seq, info.Width, info.Height, f.Width, f.Height)
-	}
-	return err
 }

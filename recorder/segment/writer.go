@@ -68,13 +68,14 @@ type Writer struct {
 	closed  bool
 }
 
-// Create makes the file of a segment that begins with first, as <path>.part. Append first next.
+// Create makes the file of a segment that begins with first, as <path>.part. Append first next. Errors
+// wrap [ErrRefused] or are of the file system.
 //
 // Folders that it makes and the file's name are on disk when it returns, so that a part is safe once it
 // is flushed.
 func (d *Folder) Create(first *frame.Frame, options Options) (*Writer, error) {
 	if _, err := frame.ParseCameraID(string(first.Camera)); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
 	start := first.Captured.UnixNano()
 	w := &Writer{
@@ -88,11 +89,11 @@ func (d *Folder) Create(first *frame.Frame, options Options) (*Writer, error) {
 	// What is no frame of package frame's rules must fail here, not when it is read again.
 	probe := box{identity: w.same, number: 1, moofSize: moofSize(1), lastDuration: 1, dataSize: 1, frames: []sampleBox{{seq: 1, captured: start, size: 1}}}
 	if err := probe.check(); err != nil {
-		return nil, fmt.Errorf("camera %s: frame %d cannot begin a segment: %w", first.Camera, first.Seq, err)
+		return nil, fmt.Errorf("camera %s: frame %d: %w: %w", first.Camera, first.Seq, ErrRefused, err)
 	}
 	head, err := fileHead(first.Codec, first.Width, first.Height, first.Captured)
 	if err != nil {
-		return nil, fmt.Errorf("camera %s: %w", first.Camera, err)
+		return nil, fmt.Errorf("camera %s: %w: %w", first.Camera, ErrRefused, err)
 	}
 	w.scratch = head
 	if err := w.create(Name{Camera: first.Camera, Start: time.Unix(0, start).UTC(), State: StatePart}); err != nil {
@@ -147,7 +148,8 @@ func (w *Writer) Buffered() (frames int, bytes int64) { return len(w.data), w.pe
 // than asked for. Errors:
 //   - [*SplitError]: the frame belongs into a new segment. Close this one, create the next with it.
 //   - [ErrOrder]: the frame is not after the last one. Leave it out.
-//   - any other: of a flush, as Flush tells; or the frame is none that can be recorded.
+//   - [ErrRefused]: no segment takes the frame. Leave it out.
+//   - any other: of a flush, as Flush tells.
 //
 // Only a failed flush changes the writer.
 func (w *Writer) Append(f *frame.Frame, stored uint64, gaps ...frame.Gap) error {
@@ -192,14 +194,17 @@ func (w *Writer) Append(f *frame.Frame, stored uint64, gaps ...frame.Gap) error 
 // accepts says why a frame cannot be appended.
 func (w *Writer) accepts(f *frame.Frame, s *sampleBox, gaps []frame.Gap) error {
 	if f.Camera != w.same.camera {
-		return fmt.Errorf("segment %s: a frame of camera %s", w.info.Path, f.Camera)
+		return fmt.Errorf("segment %s: %w: it is of camera %s", w.info.Path, ErrRefused, f.Camera)
 	}
 	if s.size < 1 || s.size > maxSample || f.Seq < 1 || f.Seq > 1<<63-1 || s.published < 0 {
-		return fmt.Errorf("segment %s: frame %d of %d bytes cannot be recorded", w.info.Path, f.Seq, len(f.Data))
+		return fmt.Errorf("segment %s: %w: frame %d has %d bytes", w.info.Path, ErrRefused, f.Seq, len(f.Data))
+	}
+	if len(gaps) > maxGaps {
+		return fmt.Errorf("segment %s: %w: %d gaps before frame %d", w.info.Path, ErrRefused, len(gaps), f.Seq)
 	}
 	for _, g := range gaps {
-		if !plain(string(g.Reason), maxReason) || len(gaps) > maxGaps {
-			return fmt.Errorf("segment %s: gap with reason %.40q, one of %d, cannot be recorded", w.info.Path, g.Reason, len(gaps))
+		if !plain(string(g.Reason), maxReason) {
+			return fmt.Errorf("segment %s: %w: a gap with the reason %.40q", w.info.Path, ErrRefused, g.Reason)
 		}
 	}
 	if f.Epoch == w.same.epoch && w.last.seq > 0 && f.Seq <= w.last.seq {
