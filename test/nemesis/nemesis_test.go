@@ -1,0 +1,193 @@
+package nemesis
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/lensbus/lensbus/frame"
+)
+
+// plan is how often whom something happens to within a time.
+type plan struct {
+	seed                                    uint64
+	duration                                time.Duration
+	killRecorder, killBroker, killPublisher int
+	pauseRecorder, pauseBroker              int
+	shortestPause, longestPause             time.Duration
+}
+
+// blow is one of the things that happen.
+type blow struct {
+	at    time.Duration // since the beginning
+	what  string
+	pause time.Duration // 0: killed
+}
+
+// The things that happen.
+const (
+	killRecorder  = "recorder killed"
+	killBroker    = "broker killed"
+	killPublisher = "publisher killed"
+	pauseRecorder = "recorder stopped"
+	pauseBroker   = "broker stopped"
+)
+
+// blows are all of them in order, the same ones for the same seed.
+func (p plan) blows() []blow {
+	random := rand.New(rand.NewPCG(p.seed, 0))
+	var all []blow
+	add := func(n int, what string, pauses bool) {
+		for range n {
+			b := blow{what: what, at: time.Duration(random.Int64N(int64(p.duration)))}
+			if pauses {
+				b.pause = p.shortestPause + time.Duration(random.Int64N(int64(p.longestPause-p.shortestPause)+1))
+			}
+			all = append(all, b)
+		}
+	}
+	add(p.killRecorder, killRecorder, false)
+	add(p.killBroker, killBroker, false)
+	add(p.killPublisher, killPublisher, false)
+	add(p.pauseRecorder, pauseRecorder, true)
+	add(p.pauseBroker, pauseBroker, true)
+	slices.SortStableFunc(all, func(a, b blow) int { return cmp.Compare(a.at, b.at) })
+	return all
+}
+
+// struck is a blow that was dealt.
+type struck struct {
+	what string
+	at   time.Time // when whoever it was ran again
+	from time.Time // when it was hit
+}
+
+// strike deals the blows to the system, which runs. One that is due while another lasts comes right
+// after it.
+func (p plan) strike(s *system) (dealt []struck) {
+	s.t.Helper()
+	began := time.Now()
+	for _, b := range p.blows() {
+		wait(time.Until(began.Add(b.at)))
+		hit := struck{what: b.what, from: time.Now()}
+		switch b.what {
+		case killRecorder:
+			s.recorder.restart()
+		case killBroker:
+			s.broker.restart()
+		case killPublisher:
+			s.publisher.restart()
+		case pauseRecorder:
+			s.recorder.pause(b.pause)
+		case pauseBroker:
+			s.broker.pause(b.pause)
+		}
+		hit.at = time.Now()
+		dealt = append(dealt, hit)
+		if s.t.Failed() {
+			s.t.FailNow()
+		}
+	}
+	wait(time.Until(began.Add(p.duration)))
+	return dealt
+}
+
+func wait(d time.Duration) { <-time.After(d) }
+
+// restart kills the process and starts the next one at once. Whoever has ended before is at fault.
+func (d *daemon) restart() {
+	d.t.Helper()
+	if !d.running() {
+		d.t.Errorf("%v had ended by itself: %v", d.process.cmd.Args, d.process.cmd.ProcessState)
+	}
+	d.kill()
+	d.start()
+}
+
+func (d *daemon) pause(length time.Duration) {
+	d.t.Helper()
+	if !d.running() {
+		d.t.Errorf("%v had ended by itself: %v", d.process.cmd.Args, d.process.cmd.ProcessState)
+		return
+	}
+	d.signal(syscall.SIGSTOP)
+	wait(length)
+	d.signal(syscall.SIGCONT)
+}
+
+// watch notes when the recorder has made frames safe, until the function that it returns is called.
+func (s *system) watch() (stop func() []moment) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var all []moment
+	var running sync.WaitGroup
+	running.Go(func() {
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		floor := make(map[frame.CameraID]uint64)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			for _, id := range s.cameras.IDs {
+				asked := time.Now()
+				if n, ok := s.safe(id); ok && n > floor[id] {
+					floor[id] = n
+					all = append(all, moment{asked, id})
+				}
+			}
+		}
+	})
+	return func() []moment {
+		cancel()
+		running.Wait()
+		return all
+	}
+}
+
+// outages says how long after each blow of a kind it went on for the last of the cameras. Where other
+// blows came meanwhile, theirs is in it.
+func outages(dealt []struck, what string, ids []frame.CameraID, goesOn []moment) (all []time.Duration) {
+	for _, hit := range dealt {
+		if hit.what != what {
+			continue
+		}
+		var longest time.Duration
+		for _, id := range ids {
+			again := func(m moment) bool { return m.camera == id && m.at.After(hit.at) }
+			if i := slices.IndexFunc(goesOn, again); i >= 0 {
+				longest = max(longest, goesOn[i].at.Sub(hit.from))
+			}
+		}
+		all = append(all, longest)
+	}
+	return all
+}
+
+func TestBlowsAreTheSameForASeed(t *testing.T) {
+	p := plan{
+		seed: 7, duration: time.Minute, killRecorder: 20, killBroker: 5, killPublisher: 2,
+		pauseRecorder: 3, pauseBroker: 2, shortestPause: time.Second, longestPause: 3 * time.Second,
+	}
+	once, again := p.blows(), p.blows()
+	if !slices.Equal(once, again) || len(once) != 32 {
+		t.Errorf("%d blows and %d", len(once), len(again))
+	}
+	p.seed++
+	if slices.Equal(once, p.blows()) {
+		t.Error("another seed, the same blows")
+	}
+	for _, b := range once {
+		pauses := b.what == pauseRecorder || b.what == pauseBroker
+		if b.at >= p.duration || pauses != (b.pause > 0) || b.pause > p.longestPause {
+			t.Error(fmt.Sprint(b))
+		}
+	}
+}
