@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -65,6 +66,43 @@ func (c *Conn) Ranges(ctx context.Context, id frame.CameraID, from, to time.Time
 		return frame.Ranges{}, fmt.Errorf("recorder of camera %s answers ranges: %w", id, err)
 	}
 	return ranges, nil
+}
+
+// RecorderCameras asks which cameras recorders have, until no further answer comes for quiet, and returns them
+// sorted. No recorder is no error.
+func (c *Conn) RecorderCameras(ctx context.Context, quiet time.Duration) ([]frame.CameraID, error) {
+	failed := func(err error) ([]frame.CameraID, error) { return nil, fmt.Errorf("list recorded cameras: %w", err) }
+	inbox := c.control.NewRespInbox()
+	sub, err := c.control.SubscribeSync(inbox)
+	if err != nil {
+		return failed(err)
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	subject, err := micro.ControlSubject(micro.InfoVerb, frame.RecorderServiceName, "")
+	if err != nil {
+		return failed(err)
+	}
+	if err := c.control.PublishRequest(subject, inbox, nil); err != nil {
+		return failed(err)
+	}
+	var ids []frame.CameraID
+	for len(ids) < frame.MaxRanges {
+		waiting, cancel := context.WithTimeout(ctx, quiet)
+		msg, err := sub.NextMsgWithContext(waiting)
+		cancel()
+		if err != nil { // no responders, quiet, or ctx
+			break
+		}
+		var info micro.Info
+		if json.Unmarshal(msg.Data, &info) != nil {
+			continue
+		}
+		if id, err := frame.ParseCameraID(info.Metadata[frame.ServiceMetadataCamera]); err == nil {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids), ctx.Err()
 }
 
 // refusal is the *RecorderError that msg is, or nil.

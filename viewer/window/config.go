@@ -27,6 +27,9 @@ type Deps struct {
 	Log *slog.Logger
 	// Metrics get the window's numbers; nil: nobody wants them.
 	Metrics *Metrics
+	// Playback shows recorded pictures instead of live ones; nil: live. The Config must name the
+	// cameras then.
+	Playback *Playback
 }
 
 // mostCameras bounds what strangers on the bus can make a window that shows all cameras hold.

@@ -24,7 +24,7 @@ func (w *window) draw(now time.Time) {
 		w.paint.toast(&w.canvas, w.toast, em)
 	}
 	if w.help {
-		w.paint.help(&w.canvas, em)
+		w.paint.help(&w.canvas, w.helpKeys(), em)
 	}
 	w.dirty, w.all = false, false
 }
@@ -45,6 +45,10 @@ func (v *view) describe(now time.Time) {
 	t.picture, t.stale, t.title, t.lines, t.label = nil, v.stale, "", nil, nil
 	if v.shot != nil {
 		t.picture = v.shot.picture
+	}
+	if v.played != nil {
+		v.describePlayed()
+		return
 	}
 	switch {
 	case v.shot == nil && v.measured.arrives && !v.measured.failing:

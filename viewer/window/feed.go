@@ -31,7 +31,8 @@ type shot struct {
 type feed struct {
 	id     frame.CameraID
 	conn   *bus.Conn
-	live   *bus.Live
+	live   *bus.Live // nil: it replays
+	tape   *tape     // nil: it is live
 	counts counts
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -84,6 +85,9 @@ func (f *feed) receive(ctx context.Context) {
 func (f *feed) close() error {
 	f.cancel()
 	<-f.done
+	if f.live == nil {
+		return nil
+	}
 	return f.live.Close()
 }
 
@@ -157,7 +161,10 @@ type measured struct {
 }
 
 func (f *feed) measure(now time.Time) measured {
-	stats := f.live.Stats()
+	var stats bus.LiveStats
+	if f.live != nil {
+		stats = f.live.Stats()
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return measured{

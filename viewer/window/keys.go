@@ -46,3 +46,50 @@ func keyHelp() [][2]string {
 		{"q, Esc", "quit"},
 	}
 }
+
+// playAction is what a key asks of a replay.
+type playAction int
+
+const (
+	playNothing playAction = iota
+	playPause
+	playStep
+	playBack
+	playAhead
+	playFaster
+	playSlower
+	playLive
+)
+
+// playKey says what a key means while something is replayed. Arrows and End have the codes of X11, of
+// Windows and of macOS, whichever OpenCV passes on.
+func playKey(key int) playAction {
+	switch key {
+	case ' ':
+		return playPause
+	case '.':
+		return playStep
+	case '+', '=':
+		return playFaster
+	case '-':
+		return playSlower
+	case 0xFF51, 0x250000, 0xF702, 0xFF96: // the last: on the number pad
+		return playBack
+	case 0xFF53, 0x270000, 0xF703, 0xFF98:
+		return playAhead
+	case 0xFF57, 0x230000, 0xF72B, 0xFF9C:
+		return playLive
+	}
+	return playNothing
+}
+
+// playHelp is what h shows above keyHelp while something is replayed.
+func playHelp() [][2]string {
+	return [][2]string{
+		{"Space", "pause, play"},
+		{"← →", "10 seconds back, ahead"},
+		{".", "pause, and one frame further"},
+		{"+ -", "faster, slower"},
+		{"End", "live"},
+	}
+}

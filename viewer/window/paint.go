@@ -148,8 +148,7 @@ func (p *painter) block(on *pixels, within image.Rectangle, lines []words, em fu
 }
 
 // help draws the keys and what they do over everything.
-func (p *painter) help(on *pixels, em int) {
-	keys := keyHelp()
+func (p *painter) help(on *pixels, keys [][2]string, em int) {
 	keyWidth, textWidth := 0, 0
 	for _, k := range keys {
 		keyWidth = max(keyWidth, p.letters.width(words{text: k[0], ink: inkPlain, bold: true}, em))

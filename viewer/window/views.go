@@ -44,6 +44,7 @@ type window struct {
 	all     bool        // everything is to be drawn
 	factsAt time.Time
 	online  bool
+	play    *playClock // nil: live
 }
 
 // view is a camera as the window shows it.
@@ -56,6 +57,7 @@ type view struct {
 
 	measured measured
 	reason   string  // why no pictures come
+	played   *played // what there is to say of a replay; nil: live
 	label    []words // over a live picture
 	tile     tile
 	stale    bool
@@ -82,7 +84,7 @@ func (w *window) follow(ctx context.Context) error {
 	for _, id := range ids {
 		v := before[id]
 		if v == nil {
-			feed, err := newFeed(ctx, w.deps.Bus, id, w.deps.Metrics.camera(id))
+			feed, err := w.newFeed(ctx, id)
 			if errors.Is(err, bus.ErrClosed) {
 				return fmt.Errorf("view %s: %w", id, err)
 			}
@@ -124,6 +126,9 @@ func (w *window) refresh(ctx context.Context, now time.Time) error {
 		return err
 	}
 	w.online = w.deps.Bus.NATS().IsConnected()
+	if w.play != nil {
+		w.refreshPlayed(now)
+	}
 	for _, v := range w.views {
 		v.measured = v.feed.measure(now)
 		v.clock, _ = w.deps.Bus.Offset(v.feed.id)
@@ -225,11 +230,17 @@ func (w *window) collect(now time.Time) {
 
 // isStale says whether the picture that is shown must not be taken for a live one.
 func (v *view) isStale(now time.Time) bool {
+	if v.played != nil {
+		return v.shot != nil && v.played.isStale(v.shot.frame.Captured)
+	}
 	return v.shot != nil && (!v.shot.live || now.Sub(v.shot.at) >= viewer.StaleAfter)
 }
 
 // act does what a key asks for, and returns true for the end.
 func (w *window) act(key int, now time.Time) bool {
+	if w.play != nil && w.actPlayed(playKey(key), now) {
+		return false
+	}
 	do, number := keyAction(key)
 	switch do {
 	case doNothing:

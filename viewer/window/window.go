@@ -2,6 +2,7 @@ package window
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -22,7 +23,7 @@ import (
 // Cameras and a server that are not there are no errors: the window says so and waits. Its errors
 // are a wrong Config, no display, and [ErrNotBuilt].
 func Run(ctx context.Context, cfg Config, deps Deps) error {
-	if err := cfg.Validate(); err != nil {
+	if err := errors.Join(cfg.Validate(), deps.Playback.validate(cfg)); err != nil {
 		return fmt.Errorf("view: %w", err)
 	}
 	b, err := newBackend()
@@ -61,6 +62,9 @@ func run(ctx context.Context, cfg Config, deps Deps, b backend) error {
 		paint: painter{text}, jobs: make(chan *feed, mostCameras), saved: make(chan words, 1),
 	}
 	defer w.close()
+	if p := deps.Playback; p != nil {
+		w.play = newPlayClock(p.From, p.Speed, w.began)
+	}
 	w.startDecoders()
 	if err := w.follow(ctx); err != nil {
 		return err
