@@ -16,7 +16,7 @@ type camerasCommand struct {
 	serverFlags
 	JSON  bool          `help:"Print a JSON array of the cameras' statuses; with --watch one in a line, every second."`
 	Watch bool          `help:"Again every second, until Ctrl+C."`
-	Wide  bool          `help:"Tell more of each camera: sources, and drops by reason."`
+	Wide  bool          `help:"Tell more of each camera: sources, and all reasons for drops."`
 	Wait  time.Duration `placeholder:"TIME" help:"How long to listen for cameras of other programs, which tell their status every 2s but do not answer. Where no camera answers, the default is to listen for 2.5s, else not to."`
 }
 
@@ -133,9 +133,9 @@ func (c *camerasCommand) watch(ctx context.Context, s *session, conn *bus.Conn) 
 }
 
 func (c *camerasCommand) print(w io.Writer, cameras []camera, width int) error {
-	columns := cameraColumns()
+	columns := listColumns()
 	if c.Wide {
-		columns = slices.Concat(columns, wideColumns())
+		columns = slices.Concat(cameraColumns(), wideColumns())
 	}
 	sheet := lay(append(columns, reasonColumn()), cameras, width)
 	if _, err := fmt.Fprintln(w, sheet.head(nil)); err != nil {

@@ -18,6 +18,7 @@ const (
 	titleState = "STATE"
 	titleAge   = "AGE"
 	titleDrops = "DROPPED"
+	titleWhy   = "DROPPED FOR"
 )
 
 // cameraColumns are what there is to say of a camera in one line, from left to right.
@@ -65,11 +66,20 @@ func cameraColumns() []column {
 	}
 }
 
-// wideColumns are for who has room for them.
+// dropReasons is how many reasons are named in a line that has not all the room there is.
+const dropReasons = 2
+
+// listColumns are those of a list that is read from top to bottom: besides the others, why frames were
+// dropped, the most frequent reasons of each camera.
+func listColumns() []column {
+	return append(cameraColumns(), column{title: titleWhy, spare: 11, optional: true, text: func(c camera) string { return reasonsText(c.Dropped, dropReasons) }})
+}
+
+// wideColumns are for who has room for them too, and for all reasons.
 func wideColumns() []column {
 	return []column{
-		{title: "DROPPED FOR", spare: 11, optional: true, text: func(c camera) string { return reasonsText(c.Dropped) }},
-		{title: "UNSTORED FOR", spare: 10, optional: true, text: func(c camera) string { return reasonsText(c.Unstored) }},
+		{title: titleWhy, spare: 11, optional: true, text: func(c camera) string { return reasonsText(c.Dropped, 0) }},
+		{title: "UNSTORED FOR", spare: 10, optional: true, text: func(c camera) string { return reasonsText(c.Unstored, 0) }},
 		{title: "SOURCE", spare: 13, text: func(c camera) string { return plain(c.Source) }},
 	}
 }
@@ -149,8 +159,9 @@ func sumOf(counts map[string]uint64) uint64 {
 	return sum
 }
 
-// reasonsText is why frames were dropped, the most frequent reason first.
-func reasonsText(counts map[string]uint64) string {
+// reasonsText is why frames were dropped, the most frequent reason first, and no more than most of them;
+// 0: all.
+func reasonsText(counts map[string]uint64, most int) string {
 	reasons := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
 		switch {
 		case counts[a] > counts[b]:
@@ -165,6 +176,9 @@ func reasonsText(counts map[string]uint64) string {
 		if counts[reason] > 0 {
 			parts = append(parts, fmt.Sprintf("%s %d", reason, counts[reason]))
 		}
+	}
+	if more := len(parts) - most; most > 0 && more > 0 {
+		parts = append(parts[:most], fmt.Sprintf("%d more", more))
 	}
 	return plain(strings.Join(parts, ", "))
 }

@@ -19,7 +19,7 @@ func TestExampleFilesLoad(t *testing.T) {
 	}
 	for _, path := range paths {
 		var f file
-		if err := (fileFlag{Config: path}).load(&f); err != nil {
+		if err := (&fileFlag{Config: path}).load(&f); err != nil {
 			t.Error(err)
 			continue
 		}
@@ -37,7 +37,7 @@ func TestExampleFilesLoad(t *testing.T) {
 // The demo's file is what `lensbus up` does without one, and states the defaults as they are.
 func TestDemoFileIsTheDemo(t *testing.T) {
 	var f file
-	if err := (fileFlag{Config: "../configs/demo.yaml"}).load(&f); err != nil {
+	if err := (&fileFlag{Config: "../configs/demo.yaml"}).load(&f); err != nil {
 		t.Fatal(err)
 	}
 	want := file{Cameras: demoCameras(), Broker: broker.Config{}.OrDefaults(), Web: web.Config{}.OrDefaults()}

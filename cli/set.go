@@ -18,6 +18,7 @@ type setCommand struct {
 	ID     frame.CameraID `arg:"" help:"The camera."`
 	Change []string       `arg:"" optional:"" name:"name=value" help:"What to change: width and height, fps, quality, and the device's controls, such as brightness=10 or exposure_auto='Manual Mode'. Nothing: show what there is."`
 	Save   bool           `help:"Keep the settings across a restart of the publisher."`
+	Forget bool           `help:"Drop what was set and saved: back to the configuration, now and for the next start of the publisher."`
 	JSON   bool           `help:"Print the camera's answer, its details as JSON."`
 	fileFlag
 	serverFlags
@@ -31,6 +32,9 @@ func (c *setCommand) Run(ctx context.Context, s *session) error {
 	wishes, err := parseWishes(c.Change)
 	if err != nil {
 		return usage(err)
+	}
+	if c.Save && c.Forget {
+		return usage(errors.New("--save keeps settings and --forget drops them: give one of them"))
 	}
 	var f file
 	if err := c.load(&f); err != nil {
@@ -68,7 +72,7 @@ func (c *setCommand) Run(ctx context.Context, s *session) error {
 // it is.
 func (c *setCommand) change(ctx context.Context, conn *bus.Conn, wishes []wish) (frame.Detail, error) {
 	var detail frame.Detail
-	if len(wishes) == 0 && !c.Save {
+	if len(wishes) == 0 && !c.Save && !c.Forget {
 		return detail, conn.Control(ctx, c.ID, frame.VerbGet, nil, &detail)
 	}
 	change, named, err := changeOf(wishes)
@@ -87,7 +91,7 @@ func (c *setCommand) change(ctx context.Context, conn *bus.Conn, wishes []wish) 
 			change.Controls[w.name] = value
 		}
 	}
-	change.Save = c.Save
+	change.Save, change.Forget = c.Save, c.Forget
 	return detail, conn.Control(ctx, c.ID, frame.VerbSet, change, &detail)
 }
 

@@ -80,6 +80,7 @@ func TestSetAsksForWhatIsMeant(t *testing.T) {
 	for _, test := range []struct {
 		words   string
 		save    bool
+		forget  bool
 		want    frame.Change
 		refused string
 		usage   bool
@@ -89,6 +90,8 @@ func TestSetAsksForWhatIsMeant(t *testing.T) {
 		{words: "EXPOSURE=manual mode,autofocus=off", want: frame.Change{Controls: map[string]int64{"exposure": 1, "autofocus": 0}}},
 		{words: "exposure=3,autofocus=true,quality=9", want: frame.Change{Quality: ptr(9), Controls: map[string]int64{"exposure": 3, "autofocus": 1}}},
 		{save: true, want: frame.Change{Save: true}},
+		{forget: true, want: frame.Change{Forget: true}},
+		{words: "fps=0", forget: true, want: frame.Change{FPS: ptr(0.0), Forget: true}},
 		{words: "brightness=999", want: frame.Change{Controls: map[string]int64{"brightness": 999}}}, // the camera's to refuse
 
 		{words: "exposure=sunny", refused: "exposure=sunny: want 1 (Manual Mode), 3 (Aperture Priority Mode)"},
@@ -110,7 +113,7 @@ func TestSetAsksForWhatIsMeant(t *testing.T) {
 			t.Errorf("%s: %v", test.words, err)
 			continue
 		}
-		command := setCommand{ID: "front", Save: test.save}
+		command := setCommand{ID: "front", Save: test.save, Forget: test.forget}
 		_, err = command.change(t.Context(), conn, wishes)
 		asked := cam.asked()
 		var wrong *usageError

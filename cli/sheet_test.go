@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"math"
 	"strings"
 	"testing"
@@ -131,7 +132,31 @@ func TestDroppedDoesNotOverflow(t *testing.T) {
 	if got := dropped(frame.Status{Dropped: map[string]uint64{"a": math.MaxUint64, "b": 5}}); got != math.MaxUint64 {
 		t.Errorf("%d", got)
 	}
-	if got := reasonsText(map[string]uint64{"network": 3, "rate": 40, "encode": 0, "a": 3}); got != "rate 40, a 3, network 3" {
+	counts := map[string]uint64{"network": 3, "rate": 40, "encode": 0, "a": 3}
+	if got := reasonsText(counts, 2); got != "rate 40, a 3, 1 more" {
+		t.Errorf("reasons in short: %q", got)
+	}
+	if got := reasonsText(counts, 0); got != "rate 40, a 3, network 3" {
 		t.Errorf("%q", got)
+	}
+}
+
+// A list says why frames were dropped without being asked to, in short.
+func TestListSaysWhyFramesWereDropped(t *testing.T) {
+	cameras := []camera{
+		{Status: frame.Status{ID: "front", State: frame.StateLive, Dropped: map[string]uint64{"rate": 310, "network": 2, "encode": 1}}},
+		{Status: frame.Status{ID: "yard", State: frame.StateLive}},
+	}
+	var out bytes.Buffer
+	if err := (&camerasCommand{}).print(&out, cameras, 0); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(out.String(), "\n")
+	if !strings.HasSuffix(lines[0], " DROPPED FOR") || !strings.HasSuffix(lines[1], " rate 310, network 2, 1 more") || !strings.Contains(lines[1], " 313 ") {
+		t.Errorf("\n%s", &out)
+	}
+	out.Reset()
+	if err := (&camerasCommand{Wide: true}).print(&out, cameras, 0); err != nil || !strings.Contains(out.String(), " rate 310, network 2, encode 1") {
+		t.Errorf("%v\n%s", err, &out)
 	}
 }

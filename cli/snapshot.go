@@ -16,6 +16,7 @@ import (
 type snapshotCommand struct {
 	ID     frame.CameraID `arg:"" help:"The camera."`
 	Output string         `short:"o" required:"" placeholder:"F.jpg" help:"The file to write, or - for standard output."`
+	Stale  bool           `help:"Where the camera delivers no picture now, take the last one that the server has kept."`
 	Width  int            `placeholder:"PIXELS" help:"Scale the picture down to this width. Default: as it is."`
 	fileFlag
 	serverFlags
@@ -49,8 +50,12 @@ func (c *snapshotCommand) Run(ctx context.Context, s *session) error {
 	})
 }
 
+// freshEnough is how old a picture may be that the server has kept, of a camera that this user cannot
+// ask, to be taken for the present.
+const freshEnough = 2 * time.Second
+
 // take asks the camera for its newest frame. Where the camera does not answer, the newest that the
-// server has kept will do.
+// server has kept will do if it is of now, and any with --stale.
 func (c *snapshotCommand) take(ctx context.Context, s *session, conn *bus.Conn) (frame.Frame, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerWait)
 	defer cancel()
@@ -64,26 +69,33 @@ func (c *snapshotCommand) take(ctx context.Context, s *session, conn *bus.Conn) 
 	}
 	if err != nil {
 		kept, keptErr := conn.Newest(ctx, c.ID)
+		age := ageOf(conn, kept)
 		switch {
-		case keptErr == nil:
-			picture = kept
-		case refusal.Code != 0:
+		case refusal.Code != 0 && (keptErr != nil || !c.Stale):
 			return picture, err // the camera knows best why there is none
-		default:
+		case keptErr != nil:
 			return picture, keptErr
+		case age.Abs() > freshEnough && !c.Stale:
+			return picture, fmt.Errorf("%w, and the newest picture that the server has kept is from %s: --stale takes it", err, kept.Captured.Local().Format(time.DateTime))
 		}
+		picture = kept
 		if c.Width > 0 && c.Width < picture.Width {
 			s.log.Warn("the picture is as the server has kept it: the camera does not answer and cannot scale it down", "camera", c.ID, "width", picture.Width, "why", err)
 		}
 	}
-	age := time.Since(picture.Captured)
-	if offset, ok := conn.Offset(c.ID); ok {
-		age = offset.Age(picture.Captured, time.Now())
-	}
-	if age > 2*frame.StatusInterval {
+	if age := ageOf(conn, picture); age > 2*frame.StatusInterval {
 		s.log.Warn("the newest picture is not a live one", "camera", c.ID, "taken", picture.Captured.Local().Format(time.DateTime), "age", age.Round(time.Second))
 	}
 	return picture, nil
+}
+
+// ageOf is how old a picture is, by what is known of its publisher's clock.
+func ageOf(conn *bus.Conn, picture frame.Frame) time.Duration {
+	now := time.Now()
+	if offset, ok := conn.Offset(picture.Camera); ok {
+		return offset.Age(picture.Captured, now)
+	}
+	return now.Round(0).Sub(picture.Captured)
 }
 
 // fresh asks the camera, once where it is live. One that is being opened, because of this perhaps, is

@@ -18,8 +18,12 @@ import (
 
 func take(t *testing.T, conn *bus.Conn, width int) (f frame.Frame, log string, err error) {
 	t.Helper()
+	return takeWith(t, conn, snapshotCommand{ID: "front", Width: width})
+}
+
+func takeWith(t *testing.T, conn *bus.Conn, command snapshotCommand) (f frame.Frame, log string, err error) {
+	t.Helper()
 	var text bytes.Buffer
-	command := snapshotCommand{ID: "front", Width: width}
 	f, err = command.take(t.Context(), &session{log: slog.New(slog.NewTextHandler(&text, nil))}, conn)
 	return f, text.String(), err
 }
@@ -65,7 +69,8 @@ func TestSnapshotOfACameraOnDemand(t *testing.T) {
 	}
 }
 
-// Without a publisher, the picture that the server has kept is better than none, and is said to be old.
+// Without a publisher, the picture that the server has kept is no picture of now: it takes --stale, and
+// is said to be old.
 func TestSnapshotWithoutItsCamera(t *testing.T) {
 	conn, url := newBus(t, broker.Config{})
 	if _, _, err := take(t, conn, 0); !errors.Is(err, bus.ErrNoPicture) {
@@ -74,8 +79,44 @@ func TestSnapshotWithoutItsCamera(t *testing.T) {
 	end := publish(t, dial(t, url), map[frame.CameraID]string{"front": "test:?width=320&height=240&fps=20"})
 	soon(t, "the server keeps a picture", func() bool { _, err := conn.Newest(t.Context(), "front"); return err == nil })
 	end()
-	f, log, err := take(t, conn, 160)
+	soon(t, "the kept picture is none of now", func() bool {
+		_, _, err := take(t, conn, 0)
+		return err != nil && strings.Contains(err.Error(), "--stale takes it") && errors.Is(err, bus.ErrNoCamera)
+	})
+	f, log, err := takeWith(t, conn, snapshotCommand{ID: "front", Width: 160, Stale: true})
 	if err != nil || f.Width != 320 || !strings.Contains(log, "does not answer and cannot scale it down") {
 		t.Errorf("%d pixels wide, %v, %s", f.Width, err, log)
+	}
+}
+
+// A camera that answers and has no picture of now is believed: the one that the server has kept is for
+// who asks for it.
+func TestSnapshotOfALateCamera(t *testing.T) {
+	conn, url := newBus(t, broker.Config{})
+	end := publish(t, dial(t, url), map[frame.CameraID]string{"front": "test:?width=320&height=240&fps=20"})
+	soon(t, "the server keeps a picture", func() bool { _, err := conn.Newest(t.Context(), "front"); return err == nil })
+	end()
+	cam := dial(t, url)
+	status := func() frame.Status {
+		return frame.Status{ID: "front", Epoch: "e", State: frame.StateLive, Time: time.Now()}
+	}
+	stop, err := cam.ServeCamera(t.Context(), "front", "1.0.0", status, nil, map[string]bus.Verb{
+		frame.VerbGet: func(context.Context, []byte) (bus.Reply, error) { return bus.JSONReply(frame.Detail{Status: status()}) },
+		frame.VerbSnapshot: func(context.Context, []byte) (bus.Reply, error) {
+			return bus.Reply{}, &bus.ControlError{Code: 503, Text: "no new one has come"}
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	if err := cam.NATS().Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := take(t, conn, 0); err == nil || !strings.Contains(err.Error(), "no new one has come") {
+		t.Errorf("of a camera that says that it has none: %v", err)
+	}
+	if f, _, err := takeWith(t, conn, snapshotCommand{ID: "front", Stale: true}); err != nil || f.Width != 320 {
+		t.Errorf("the one that was kept: %d wide, %v", f.Width, err)
 	}
 }

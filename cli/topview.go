@@ -177,10 +177,10 @@ func (v *topView) totals() string {
 		}
 	}
 	text := fmt.Sprintf("%s frames/s  %.1f Mbit/s", short(fps), bits/1e6)
-	if drops := reasonsText(reasons); drops != "" {
+	if drops := reasonsText(reasons, 0); drops != "" {
 		text += "  dropped: " + drops
 	}
-	if holes := reasonsText(unstored); holes != "" {
+	if holes := reasonsText(unstored, 0); holes != "" {
 		text += "  unstored: " + holes
 	}
 	return text
