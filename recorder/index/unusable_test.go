@@ -23,7 +23,7 @@ func many(t *testing.T, path string) {
 	t.Helper()
 	x := openAt(t, path)
 	err := x.Rebuild(t.Context(), func(tx *Tx) error {
-		for i := range 500 {
+		for i := range 100 {
 			if err := tx.Add(t.Context(), recorded("front", noon.Add(time.Duration(i)*time.Minute))); err != nil {
 				return err
 			}
