@@ -25,14 +25,14 @@ var errNoAnswer = errors.New("the server does not answer")
 // askLimit is how long a server has to answer a question about a stream or a consumer.
 const askLimit = 5 * time.Second
 
-// refusals tell those who wait for an answer that there will be none.
-type refusals struct {
+// denials tell those who wait for an answer that there will be none.
+type denials struct {
 	mu      sync.Mutex
 	waiting map[string]context.CancelCauseFunc // by subject, or its beginning with a '.' or '>' at the end
 }
 
-// option makes a connection tell its refusals here.
-func (r *refusals) option(o *nats.Options) error {
+// option makes a connection tell its denials here.
+func (r *denials) option(o *nats.Options) error {
 	before := o.AsyncErrorCB
 	o.AsyncErrorCB = func(nc *nats.Conn, sub *nats.Subscription, err error) {
 		if errors.Is(err, nats.ErrPermissionViolation) && r.refuse(err.Error()) {
@@ -45,7 +45,7 @@ func (r *refusals) option(o *nats.Options) error {
 	return nil
 }
 
-func (r *refusals) refuse(text string) bool {
+func (r *denials) refuse(text string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	found := false
@@ -61,7 +61,7 @@ func (r *refusals) refuse(text string) bool {
 
 // watch returns a context that ends with a *refusedError as its cause when the server refuses what
 // is published to the subject. One at a time watches a subject.
-func (r *refusals) watch(ctx context.Context, subject string) (context.Context, context.CancelFunc) {
+func (r *denials) watch(ctx context.Context, subject string) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -79,7 +79,7 @@ func (r *refusals) watch(ctx context.Context, subject string) (context.Context, 
 
 // ask runs a request to the subject. Its error is a *refusedError where the user may not ask it, and
 // says what was asked for where there is no answer.
-func (r *refusals) ask(ctx context.Context, subject string, request func(context.Context) error) error {
+func (r *denials) ask(ctx context.Context, subject string, request func(context.Context) error) error {
 	watched, stop := r.watch(ctx, subject)
 	defer stop()
 	limited, cancel := context.WithTimeout(watched, askLimit)
