@@ -128,16 +128,7 @@ func BenchmarkRead(b *testing.B) {
 	const seconds = 600
 	w := create(b, d, &second[0], segment.Options{})
 	for n := range seconds {
-		for _, rec := range later(second, n) {
-			if err := w.Append(&rec.Frame, rec.Stored); err != nil {
-				b.Fatal(err)
-			}
-		}
-		if n%8 == 7 { // not one sync each: it is for reading
-			if err := w.Flush(); err != nil {
-				b.Fatal(err)
-			}
-		}
+		appendAll(b, w, later(second, n), benchFrames)
 	}
 	info, err := w.Close()
 	if err != nil {

@@ -63,7 +63,7 @@ func TestSalvageOfWhatIsCut(t *testing.T) {
 	for _, end := range ends {
 		cuts = append(cuts, end-1, end, end+1, end+4, end+24, end+200)
 	}
-	for range 60 {
+	for range 30 {
 		cuts = append(cuts, r.Int64N(int64(len(data))))
 	}
 	for _, cut := range cuts {
@@ -258,7 +258,7 @@ func TestDamageAnywhere(t *testing.T) {
 		},
 	}
 	for kind, change := range changes {
-		for i := range 120 {
+		for i := range 60 {
 			bad := bytes.Clone(data)
 			at := r.IntN(len(bad))
 			if i < len(ends)-1 { // and what it is most about

@@ -89,7 +89,8 @@ func (c *scan) usable(name Name) error {
 	return fmt.Errorf("%s: %w", detail, ErrDamaged)
 }
 
-// Info says what the file holds, as of the last Refresh. It is not to be changed.
+// Info says what the file holds, as of the last Refresh. Its Path is the one that was opened. It is
+// not to be changed.
 func (r *Reader) Info() Info { return r.scan.info }
 
 // Close closes the file.
