@@ -145,6 +145,57 @@ func TestEmptyFilesAndSectionsKeepWhatIsThere(t *testing.T) {
 	}
 }
 
+// record is a section that may be true or false, and may not be there at all.
+type record struct {
+	Off bool          `yaml:"-"`
+	Age time.Duration `yaml:"age"`
+}
+
+func (r *record) UnmarshalBool(on bool) error {
+	r.Off = !on
+	return nil
+}
+
+func (r record) Validate() error {
+	if r.Age < 0 {
+		return errors.New("age: negative")
+	}
+	return nil
+}
+
+func TestSectionThatMayBeTrue(t *testing.T) {
+	for text, want := range map[string]*record{
+		"level: 1":                 nil,
+		"record: true":             {},
+		"record: false":            {Off: true},
+		"record: {}":               {},
+		"record:":                  {},
+		"record:\n  # age: 1h\n":   {},
+		"record: {age: 1h}":        {Age: time.Hour},
+		"record: {age: -1h}":       {Age: -1},
+		"record: 'true'":           {Age: -1},
+		"record: 1":                {Age: -1},
+		"record: [true]":           {Age: -1},
+		"record: {on: true}":       {Age: -1},
+		"record: true\nrecord: {}": {Age: -1},
+	} {
+		var got struct {
+			Level  int     `yaml:"level"`
+			Record *record `yaml:"record"`
+		}
+		err := Decode("x.yaml", []byte(text), environment, &got)
+		if wrong := want != nil && want.Age < 0; wrong || err != nil {
+			if !wrong || err == nil || !strings.Contains(err.Error(), "x.yaml:") {
+				t.Errorf("%q: %v", text, err)
+			}
+			continue
+		}
+		if diff := cmp.Diff(want, got.Record); diff != "" {
+			t.Errorf("%q: %s", text, diff)
+		}
+	}
+}
+
 func TestMistakes(t *testing.T) {
 	for _, c := range []struct {
 		name, text string
