@@ -62,13 +62,19 @@ func tableRows(t *testing.T, page, head string) map[string]string {
 // prefix.
 func constants(t *testing.T, prefix string) []string {
 	t.Helper()
+	return constantsOf(t, prefix, false)
+}
+
+// constantsOf tells the words of recording, which have a page of their own, from all others.
+func constantsOf(t *testing.T, prefix string, recording bool) []string {
+	t.Helper()
 	paths, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var values []string
 	for _, path := range paths {
-		if strings.HasSuffix(path, "_test.go") {
+		if strings.HasSuffix(path, "_test.go") || strings.HasPrefix(path, "recording") != recording {
 			continue
 		}
 		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
