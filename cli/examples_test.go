@@ -25,7 +25,8 @@ func TestExampleFilesLoad(t *testing.T) {
 		}
 		for section, err := range map[string]error{
 			"broker": f.Broker.Validate(), "web": f.Web.Validate(), "view": f.View.Validate(), "metrics": f.Metrics.Validate(),
-			"cameras": publisher.Config{Cameras: f.Cameras}.Validate(),
+			"recorder": f.Recorder.Validate(),
+			"cameras":  publisher.Config{Cameras: f.Cameras}.Validate(),
 		} {
 			if err != nil {
 				t.Errorf("%s: %s: %v", path, section, err)

@@ -26,6 +26,7 @@ import (
 	"github.com/lensbus/lensbus/operate"
 	"github.com/lensbus/lensbus/publisher"
 	"github.com/lensbus/lensbus/publisher/source"
+	"github.com/lensbus/lensbus/recorder"
 	"github.com/lensbus/lensbus/viewer/web"
 	"github.com/lensbus/lensbus/viewer/window"
 )
@@ -53,13 +54,16 @@ func running(t *testing.T) (text string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	cameras := publisher.NewMetrics()
-	registry, err := operate.Registry("v0.0.0", server.Metrics(), conn.Metrics(), cameras)
+	cameras, recordings := publisher.NewMetrics(), recorder.NewMetrics()
+	registry, err := operate.Registry("v0.0.0", server.Metrics(), conn.Metrics(), cameras, recordings)
 	if err != nil {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	ended, address := make(chan error, 2), make(chan string, 1)
+	ended, address := make(chan error, 3), make(chan string, 1)
+	go func() {
+		ended <- recorder.Run(ctx, recorder.Config{Dir: t.TempDir(), Segment: time.Second, MinFree: 1}, recorder.Deps{Bus: conn, Log: log, Metrics: recordings})
+	}()
 	go func() {
 		ended <- publisher.Run(ctx, publisher.Config{Cameras: map[frame.CameraID]publisher.CameraConfig{
 			"front": {Source: "test:?width=160&height=120&fps=25", Record: &publisher.RecordConfig{}},
@@ -70,7 +74,7 @@ func running(t *testing.T) (text string) {
 	}()
 	t.Cleanup(func() {
 		cancel()
-		for range 2 {
+		for range 3 {
 			if err := <-ended; err != nil {
 				t.Error(err)
 			}
@@ -109,7 +113,8 @@ func running(t *testing.T) (text string) {
 	get("/cameras/NOT-AN-ID/snapshot.jpg") // refused, and counted
 	last := regexp.MustCompile(`lensbus_bus_publish_to_receive_seconds_count\{camera="front",kind="frame"\} [1-9]`)
 	shown := regexp.MustCompile(`lensbus_web_receive_to_shown_seconds_count\{camera="front",kind="live"\} [1-9]`)
-	for !last.MatchString(text) || !shown.MatchString(text) {
+	kept := regexp.MustCompile(`lensbus_recorder_kept_bytes\{camera="front"\} [1-9]`)
+	for !last.MatchString(text) || !shown.MatchString(text) || !kept.MatchString(text) {
 		if _, _, err := ws.Read(ctx); err != nil {
 			t.Fatalf("%v\n%s", err, text)
 		}

@@ -21,6 +21,7 @@ import (
 	"github.com/lensbus/lensbus/frame"
 	"github.com/lensbus/lensbus/operate"
 	"github.com/lensbus/lensbus/publisher"
+	"github.com/lensbus/lensbus/recorder"
 	"github.com/lensbus/lensbus/viewer/web"
 	"github.com/lensbus/lensbus/viewer/window"
 )
@@ -30,11 +31,12 @@ type file struct {
 	Server  string `yaml:"server"`
 	Context string `yaml:"context"`
 
-	Broker  broker.Config                             `yaml:"broker"`
-	Cameras map[frame.CameraID]publisher.CameraConfig `yaml:"cameras"`
-	Web     web.Config                                `yaml:"web"`
-	View    window.Config                             `yaml:"view"`
-	Metrics operate.Config                            `yaml:"metrics"`
+	Broker   broker.Config                             `yaml:"broker"`
+	Cameras  map[frame.CameraID]publisher.CameraConfig `yaml:"cameras"`
+	Web      web.Config                                `yaml:"web"`
+	View     window.Config                             `yaml:"view"`
+	Recorder recorder.Config                           `yaml:"recorder"`
+	Metrics  operate.Config                            `yaml:"metrics"`
 }
 
 func TestFileIsTheCommandLines(t *testing.T) {
@@ -85,9 +87,10 @@ func TestConfigReferenceNamesEveryKey(t *testing.T) {
 			Quality: publisher.DefaultQuality, OpenTimeout: publisher.DefaultOpenTimeout,
 			ReadTimeout: publisher.DefaultReadTimeout, FreezeAfter: publisher.DefaultFreezeAfter, Grace: publisher.DefaultGrace,
 		},
-		"record": publisher.RecordConfig{}.OrDefaults(),
-		"web":    web.Config{}.OrDefaults(),
-		"view":   window.Config{}, "metrics": operate.Config{},
+		"record":   publisher.RecordConfig{}.OrDefaults(),
+		"recorder": recorder.Config{}.OrDefaults(),
+		"web":      web.Config{}.OrDefaults(),
+		"view":     window.Config{}, "metrics": operate.Config{},
 	} {
 		rows := make(map[string][]string)
 		for _, row := range table(t, p.section(t, section), "key") {
