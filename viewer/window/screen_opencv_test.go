@@ -44,7 +44,11 @@ func windowProcess(url string) int {
 	for _, id := range strings.Fields(os.Getenv("LENSBUS_TEST_CAMERAS")) {
 		cfg.Cameras = append(cfg.Cameras, frame.CameraID(id))
 	}
-	if err := Run(ctx, cfg, Deps{Bus: conn, Log: slog.New(slog.NewTextHandler(os.Stderr, nil))}); err != nil {
+	deps := Deps{Bus: conn, Log: slog.New(slog.NewTextHandler(os.Stderr, nil))}
+	if from, err := time.Parse(time.RFC3339Nano, os.Getenv("LENSBUS_TEST_FROM")); err == nil {
+		deps.Playback = &Playback{From: from, Speed: 1}
+	}
+	if err := Run(ctx, cfg, deps); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
