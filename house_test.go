@@ -41,7 +41,7 @@ func arrows() map[string][]string {
 		"recorder/index":          {"frame", "recorder/segment"},
 		"recorder/segment":        {"frame"},
 		"viewer":                  {"frame", "bus"},
-		"viewer/web":              {"frame", "bus", "viewer", "viewer/web/login"},
+		"viewer/web":              {"frame", "auth", "bus", "viewer", "viewer/web/login"},
 		"viewer/web/login":        {"frame"},
 		"viewer/window":           {"frame", "bus", "viewer"},
 	}

@@ -20,6 +20,7 @@ const (
 	CertificateFile = "server.crt"
 	KeyFile         = "server.key"
 	CredentialsDir  = "credentials"
+	PeopleFile      = "people" // of the page, which package viewer/web/login writes
 )
 
 // ErrUser is wrapped by the errors for a user that is not there, or is there already.

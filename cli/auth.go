@@ -24,6 +24,7 @@ type authCommand struct {
 	List    authListCommand    `cmd:"" help:"List the users."`
 	Rotate  authRotateCommand  `cmd:"" help:"Give a user a new key, or the broker a new certificate."`
 	Export  authExportCommand  `cmd:"" help:"Print the users' rights for a NATS server of one's own."`
+	Page    authPageCommand    `cmd:"" help:"The people and programs that may use a page."`
 	Explain authExplainCommand `cmd:"" help:"Say what a role may do."`
 }
 

@@ -42,7 +42,7 @@ func (s *session) numbers(c operate.Config, ready func() error, all ...prometheu
 			return err
 		}
 		return operate.Run(ctx, c, operate.Deps{Metrics: registry, Ready: ready, Log: s.log}, func(addr string) {
-			s.log.Info("numbers are served", "url", pageURL(addr)+"metrics")
+			s.log.Info("numbers are served", "url", pageURL(addr, false)+"metrics")
 		})
 	}}
 }

@@ -38,7 +38,7 @@ func (c *upCommand) Run(ctx context.Context, s *session) error {
 		f.Cameras = demoCameras()
 	}
 	c.brokerFlags.apply(c.BrokerListen, &f.Broker)
-	applyWeb(c.WebListen, c.Insecure, &f.Web)
+	applyWeb(c.WebListen, c.Auth, c.Insecure, &f.Web)
 	if err := errors.Join(f.Broker.Validate(), publisher.Config{Cameras: f.Cameras}.Validate(), f.Web.Validate(), f.Recorder.Validate(), s.placeStreams(&f)); err != nil {
 		return usage(err)
 	}

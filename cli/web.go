@@ -15,7 +15,8 @@ type webCommand struct {
 	fileFlag
 	Listen string `env:"LENSBUS_WEB_LISTEN" placeholder:"HOST:PORT" help:"Where browsers connect. Default 127.0.0.1:8080; port 0 takes a free one. The page's address is printed."`
 	serverFlags
-	Insecure bool `env:"LENSBUS_INSECURE" help:"Listen for other machines although there is no authentication: everybody who reaches the port can watch every camera."`
+	Auth     string `env:"LENSBUS_AUTH" placeholder:"DIR" help:"Folder of lensbus auth: the people that the page lets in, and its certificate. Default: nobody is asked."`
+	Insecure bool   `env:"LENSBUS_INSECURE" help:"Listen for other machines although there is no authentication: everybody who reaches the port can watch every camera."`
 }
 
 func (c *webCommand) Run(ctx context.Context, s *session) error {
@@ -23,7 +24,7 @@ func (c *webCommand) Run(ctx context.Context, s *session) error {
 	if err := c.load(&f); err != nil {
 		return err
 	}
-	applyWeb(c.Listen, c.Insecure, &f.Web)
+	applyWeb(c.Listen, c.Auth, c.Insecure, &f.Web)
 	if err := f.Web.Validate(); err != nil {
 		return usage(err)
 	}
@@ -34,9 +35,12 @@ func (c *webCommand) Run(ctx context.Context, s *session) error {
 	return s.use(conn, func() error { return s.life.run(ctx, s.page(conn, f, nil, conn.Metrics())) })
 }
 
-func applyWeb(listen string, insecure bool, c *web.Config) {
+func applyWeb(listen, auth string, insecure bool, c *web.Config) {
 	if listen != "" {
 		c.Listen = listen
+	}
+	if auth != "" {
+		c.Auth = auth
 	}
 	c.Insecure = c.Insecure || insecure
 }
@@ -50,19 +54,23 @@ func (s *session) page(conn *bus.Conn, f file, ready func() error, all ...promet
 			return err
 		}
 		return web.Run(ctx, f.Web, web.Deps{Bus: conn, Log: s.log, Metrics: registry, Ready: ready}, func(addr string) {
-			_, _ = fmt.Fprintln(s.Stdout, pageURL(addr)) // the page is served whether or not anybody reads this
+			_, _ = fmt.Fprintln(s.Stdout, pageURL(addr, f.Web.OrDefaults().TLS.Certificate != "")) // the page is served whether or not anybody reads this
 		})
 	}}
 }
 
 // pageURL is what to type into a browser on this machine.
-func pageURL(addr string) string {
+func pageURL(addr string, secure bool) string {
+	scheme := "http://"
+	if secure {
+		scheme = "https://"
+	}
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
-		return "http://" + addr + "/"
+		return scheme + addr + "/"
 	}
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return "http://" + net.JoinHostPort(host, port) + "/"
+	return scheme + net.JoinHostPort(host, port) + "/"
 }

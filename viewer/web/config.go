@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/lensbus/lensbus/auth"
 )
 
 // ErrInsecure is wrapped by the error that refuses a page which everybody on the network could watch.
@@ -35,6 +38,13 @@ type Config struct {
 	// Insecure allows a Listen that other machines reach although there is no authentication:
 	// everybody who reaches the port can watch every camera. Default false.
 	Insecure bool `yaml:"insecure"`
+	// Auth is a folder of `lensbus auth`: the page asks its people (`lensbus auth page add`) who they
+	// are, and shows its certificate. Both are read again when they change. Default "": nobody is
+	// asked.
+	Auth string `yaml:"auth"`
+	// People is the file of people, and TLS the certificate, where they are elsewhere than in Auth.
+	People string    `yaml:"people"`
+	TLS    TLSConfig `yaml:"tls"`
 	// Hosts are further names that the page is called by, without port: cameras.example.org. A
 	// request for another name is refused (a foreign page could have its own name point here),
 	// except that a Listen beyond loopback without Hosts answers to every name. Default none.
@@ -62,10 +72,25 @@ type Config struct {
 	MaxHeader int `yaml:"max_header"`
 }
 
+// TLSConfig are the files by which browsers know the page, PEM; read again when they change.
+type TLSConfig struct {
+	// Certificate and Key. Default: those of Auth; without that, no TLS.
+	Certificate string `yaml:"certificate"`
+	Key         string `yaml:"key"`
+}
+
 // OrDefaults returns c with every zero field replaced by its default.
 func (c Config) OrDefaults() Config {
 	if c.Listen == "" {
 		c.Listen = DefaultListen
+	}
+	if c.Auth != "" {
+		if c.People == "" {
+			c.People = filepath.Join(c.Auth, auth.PeopleFile)
+		}
+		if c.TLS == (TLSConfig{}) {
+			c.TLS = TLSConfig{filepath.Join(c.Auth, auth.CertificateFile), filepath.Join(c.Auth, auth.KeyFile)}
+		}
 	}
 	orDefault(&c.MaxViewers, DefaultMaxViewers)
 	orDefault(&c.MaxConnections, DefaultMaxConnsIdle)
@@ -99,8 +124,13 @@ func (c Config) Validate() error {
 	switch {
 	case err != nil:
 		wrong("listen: %q is not HOST:PORT, such as %s", c.Listen, DefaultListen)
-	case !c.Insecure && !loopback(host):
-		wrong("listen: %w: on %s everybody who reaches this machine could watch every camera; listen on 127.0.0.1 and let others in through a tunnel (ssh -L) or a reverse proxy that asks who they are, or accept it with --insecure", ErrInsecure, c.Listen)
+	case !c.Insecure && !loopback(host) && c.People == "":
+		wrong("listen: %w: on %s everybody who reaches this machine could watch every camera; make people and a certificate with `lensbus auth init` and `lensbus auth page add` and name their folder with --auth, or accept it with --insecure", ErrInsecure, c.Listen)
+	case !c.Insecure && !loopback(host) && c.TLS.Certificate == "":
+		wrong("listen: %w: on %s passwords and pictures would be read on the way; give tls.certificate and tls.key, or accept it with --insecure", ErrInsecure, c.Listen)
+	}
+	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
+		wrong("tls: certificate and key go together: give both files or none")
 	}
 	for _, name := range c.Hosts {
 		if name == "" || strings.ContainsAny(name, "/*:@ ") {

@@ -98,6 +98,8 @@ func (s *Server) named(handle func(http.ResponseWriter, *http.Request, frame.Cam
 			return
 		}
 		defer leave()
+		r, done := s.whileKnown(r, id)
+		defer done()
 		w.Header().Set("Cache-Control", "no-store")
 		handle(w, r, id)
 	})

@@ -8,6 +8,7 @@ package web
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,6 +24,7 @@ import (
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
 	"github.com/lensbus/lensbus/viewer"
+	"github.com/lensbus/lensbus/viewer/web/login"
 )
 
 // Deps are what a Server works with. They stay the caller's.
@@ -50,6 +52,8 @@ type Server struct {
 	handler http.Handler
 	// authorise decides whether a request may see a camera; every path to one asks it.
 	authorise func(*http.Request, frame.CameraID) error
+	door      *login.Door   // nil where nobody is asked who he is
+	pair      *certificates // nil without TLS
 
 	ending  chan struct{} // closed by end
 	unknown chan struct{} // one for every request that waits for a camera that nobody has heard of
@@ -77,23 +81,40 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)
 	}
+	var door *login.Door
+	if cfg.People != "" {
+		if door, err = login.New(cfg.People, deps.Log); err != nil {
+			return nil, fmt.Errorf("web: %w", err)
+		}
+	}
+	var pair *certificates
+	if cfg.TLS.Certificate != "" {
+		if pair, err = newCertificates(cfg.TLS.Certificate, cfg.TLS.Key, deps.Log); err != nil {
+			return nil, fmt.Errorf("web: %w", err)
+		}
+	}
 	cameras, err := viewer.WatchCameras(deps.Bus)
 	if err != nil {
 		return nil, fmt.Errorf("web: watch cameras: %w", err)
 	}
 	s := &Server{
 		cfg: cfg, bus: deps.Bus, log: deps.Log, metrics: newMetrics(), others: deps.Metrics, ready: deps.Ready, cameras: cameras,
-		hub:       &hub{conn: deps.Bus, cameras: cameras, linger: cfg.Linger, feeds: make(map[feedKey]*feed)},
-		authorise: func(*http.Request, frame.CameraID) error { return nil },
-		ending:    make(chan struct{}),
-		unknown:   make(chan struct{}, maxUnknown),
-		replays:   make(chan struct{}, mostReplays),
-		exports:   make(chan struct{}, mostExports),
-		visits:    make(map[*visit]struct{}),
+		hub:     &hub{conn: deps.Bus, cameras: cameras, linger: cfg.Linger, feeds: make(map[feedKey]*feed)},
+		door:    door,
+		pair:    pair,
+		ending:  make(chan struct{}),
+		unknown: make(chan struct{}, maxUnknown),
+		replays: make(chan struct{}, mostReplays),
+		exports: make(chan struct{}, mostExports),
+		visits:  make(map[*visit]struct{}),
 	}
+	s.authorise = s.authorised
 	s.handler = s.routes(files)
 	return s, nil
 }
+
+// secure says whether the page is served over TLS.
+func (s *Server) secure() bool { return s.pair != nil }
 
 func (s *Server) routes(files assets) http.Handler {
 	mux := http.NewServeMux()
@@ -102,6 +123,8 @@ func (s *Server) routes(files assets) http.Handler {
 	mux.HandleFunc("GET /api/events", func(w http.ResponseWriter, r *http.Request) {
 		if r, leave, ok := s.enter(w, r); ok {
 			defer leave()
+			r, done := s.whileKnown(r, "")
+			defer done()
 			s.serveEvents(w, r)
 		}
 	})
@@ -133,12 +156,15 @@ func (s *Server) routes(files assets) http.Handler {
 		}
 		_, _ = w.Write([]byte("ok\n"))
 	})
-	mux.Handle("GET /metrics", s.metrics.handler(s.others))
+	mux.HandleFunc("GET /api/session", s.serveSession)
+	mux.HandleFunc("POST /api/login", s.serveLogin)
+	mux.HandleFunc("POST /api/logout", s.serveLogout)
+	mux.Handle("GET /metrics", s.everything(s.metrics.handler(s.others)))
 	own := http.NewCrossOriginProtection()
 	own.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, http.StatusForbidden, "a page of another site may not ask this")
 	}))
-	return s.guard(own.Handler(mux))
+	return s.guard(own.Handler(s.identify(mux)))
 }
 
 // Handler serves all paths. Streams need a connection that can be hijacked: HTTP/1.
@@ -157,6 +183,9 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		ReadHeaderTimeout: s.cfg.HeaderWait, IdleTimeout: s.cfg.Idle, MaxHeaderBytes: s.cfg.MaxHeader,
 		ConnState: s.countConn,
 		ErrorLog:  slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	if s.pair != nil {
+		listener = tls.NewListener(listener, s.pair.config())
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
@@ -230,8 +259,8 @@ func Run(ctx context.Context, cfg Config, deps Deps, ready func(addr string)) er
 	case err != nil:
 		return fmt.Errorf("web: listen on %s: %w", s.cfg.Listen, err)
 	}
-	if host, _, _ := net.SplitHostPort(s.cfg.Listen); !loopback(host) {
-		s.log.Warn("the page has no authentication and no TLS: everybody who reaches it can watch every camera", "listen", s.cfg.Listen)
+	if host, _, _ := net.SplitHostPort(s.cfg.Listen); !loopback(host) && s.door == nil {
+		s.log.Warn("the page asks nobody who he is: everybody who reaches it can watch every camera", "listen", s.cfg.Listen)
 	}
 	if ready != nil {
 		ready(listener.Addr().String())
