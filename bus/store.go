@@ -67,17 +67,32 @@ func (c *Conn) Provision(ctx context.Context, id frame.CameraID, limits StreamLi
 	if err != nil {
 		return StreamPlan{}, fmt.Errorf("stream of camera %s: %w", id, err)
 	}
-	for again := false; ; again = true {
+	replacing := false
+	for try := 0; ; try++ {
 		plan, config, err := planStream(ctx, js, id, limits)
 		if err != nil {
 			return plan, err
 		}
+		if replacing = replacing || plan.Action == StreamReplaced; replacing && plan.Action == StreamCreated {
+			plan.Action = StreamReplaced // begun before
+		}
 		err = carryOut(ctx, js, plan, config)
-		if err != nil && !again && changedMeanwhile(err) {
+		if try < mostTries && (changedMeanwhile(err) || stillDeleting(err)) {
+			sleep(ctx, time.Duration(try)*20*time.Millisecond)
 			continue
 		}
 		return plan, provisionError(ctx, js, id, limits, err)
 	}
+}
+
+// mostTries of making a stream take four seconds.
+const mostTries = 20
+
+// stillDeleting says whether the server could not make the stream's files, as while it still removes
+// those of one of that name.
+func stillDeleting(err error) bool {
+	var refused jetstream.JetStreamError
+	return errors.As(err, &refused) && refused.APIError() != nil && refused.APIError().ErrorCode == codeNoStore
 }
 
 // changedMeanwhile says whether somebody else has made or deleted the stream since it was looked at.
@@ -140,7 +155,7 @@ func planStream(ctx context.Context, js jetstream.JetStream, id frame.CameraID, 
 
 func carryOut(ctx context.Context, js jetstream.JetStream, plan StreamPlan, config jetstream.StreamConfig) (err error) {
 	switch plan.Action {
-	case StreamReplaced:
+	case StreamReplaced: // which may have been begun
 		if err := js.DeleteStream(ctx, plan.Stream); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 			return err
 		}
@@ -162,6 +177,7 @@ const (
 	codeAccountLimit    jetstream.ErrorCode = 10002 // resource limits exceeded for account
 	codeInsufficient    jetstream.ErrorCode = 10023 // insufficient resources
 	codeNoStorage       jetstream.ErrorCode = 10047 // insufficient storage resources available
+	codeNoStore         jetstream.ErrorCode = 10049 // error creating store for stream
 	codeReplicas        jetstream.ErrorCode = 10074 // replicas > 1 not supported in non-clustered mode
 	codeStoreFailed     jetstream.ErrorCode = 10077 // storing failed; the text says why
 	codeStreamMaxBytes  jetstream.ErrorCode = 10122 // stream max bytes exceeds account limit
