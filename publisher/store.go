@@ -71,12 +71,11 @@ func (c *camera) ensureStream(ctx context.Context) (next time.Duration, err erro
 	var storage bus.Storage
 	if c.cfg.Recorded() {
 		storage, err = c.bus.EnsureRecorded(asking, c.id, c.cfg.Record.Limits())
-		if err != nil && c.sender.out.StoredStats().Storing() {
-			// It may not ask, as where there are accounts, and need not: frames are confirmed.
-			storage, err = bus.StorageFile, nil
-		}
 		next = recordedCheck
 		switch {
+		case err != nil && c.sender.out.StoredStats().Storing():
+			// It may not ask, as where there are accounts, and need not: frames are confirmed.
+			storage, err, next = bus.StorageFile, nil, streamGiveUp
 		case err == nil:
 			c.sender.out.AskAgain()
 		case !errors.Is(err, bus.ErrNoJetStream) && !errors.Is(err, context.DeadlineExceeded):
