@@ -89,6 +89,7 @@ func (p plan) strike(s *system) (dealt []struck) {
 			s.broker.pause(b.pause)
 		}
 		hit.at = time.Now()
+		s.t.Logf("%s %s %v", hit.from.UTC().Format("15:04:05.000"), b.what, b.pause.Round(time.Millisecond))
 		dealt = append(dealt, hit)
 		if s.t.Failed() {
 			s.t.FailNow()
@@ -165,6 +166,9 @@ func outages(dealt []struck, what string, ids []frame.CameraID, goesOn []moment)
 			if i := slices.IndexFunc(goesOn, again); i >= 0 {
 				longest = max(longest, goesOn[i].at.Sub(hit.from))
 			}
+		}
+		if longest > seconds(5) {
+			fmt.Printf("%s %s: it took %v\n", hit.from.UTC().Format("15:04:05.000"), what, longest)
 		}
 		all = append(all, longest)
 	}

@@ -36,13 +36,13 @@ type daemon struct {
 
 type process struct {
 	cmd    *exec.Cmd
-	stdin  io.Closer // nil: none
+	stdin  io.WriteCloser
 	exited chan struct{}
 }
 
 // newDaemon makes one that runs the command; name is for people. It is killed at the end of the test.
 func newDaemon(t testing.TB, name string, command func() *exec.Cmd) *daemon {
-	d := &daemon{t: t, command: command, log: filepath.Join(t.TempDir(), name+".log")}
+	d := &daemon{t: t, command: command, log: filepath.Join(folder(t), name+".log")}
 	t.Cleanup(func() {
 		if d.process != nil {
 			d.kill()
@@ -56,6 +56,21 @@ func newDaemon(t testing.TB, name string, command func() *exec.Cmd) *daemon {
 		}
 	})
 	return d
+}
+
+// folder returns a new one, which is gone after the test; with SOAK_DIR it is in there, and stays to be
+// looked at.
+func folder(t testing.TB) string {
+	t.Helper()
+	dir := os.Getenv("SOAK_DIR")
+	if dir == "" {
+		return t.TempDir()
+	}
+	dir, err := os.MkdirTemp(dir, t.Name()+"-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // crash is how a Go program that dies of a fault begins to say so.
@@ -214,7 +229,12 @@ func (d *daemon) says(pattern string) {
 }
 
 // lensbus is the command line of the program under test.
-func lensbus(args ...string) *exec.Cmd { return exec.Command(os.Getenv(program), args...) }
+func lensbus(args ...string) *exec.Cmd {
+	if level := os.Getenv("SOAK_LOG_LEVEL"); level != "" {
+		args = append([]string{"--log-level", level}, args...)
+	}
+	return exec.Command(os.Getenv(program), args...)
+}
 
 // answer runs a command that ends by itself.
 func answer(t testing.TB, cmd *exec.Cmd) (code int, stdout, stderr string) {

@@ -1,6 +1,7 @@
 package nemesis
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,6 +27,14 @@ type cameras struct {
 	FPS     float64
 	Bytes   int
 	Journal string
+
+	pauses []chan *pause // one a camera
+}
+
+// pause is a time in which nothing is published.
+type pause struct {
+	begun sync.WaitGroup // of all cameras: it is known how all their frames came out
+	over  chan struct{}
 }
 
 // publisherMain publishes until its standard input ends, waits until it is known how all frames came
@@ -38,15 +47,43 @@ func publisherMain(config string) (code int) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	for range c.IDs {
+		c.pauses = append(c.pauses, make(chan *pause))
+	}
 	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin) // ends with the test, however it ends
-		cancel()
+		defer cancel()
+		c.obey(os.Stdin)
 	}()
 	if err := c.run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return 0
+}
+
+// obey reads orders until there are no more: "pause" and "go", one after the other. It says
+// "paused N" when nothing is on the way any more, for the Nth time.
+func (c cameras) obey(orders io.Reader) {
+	lines := bufio.NewScanner(orders) // ends with the test, however it ends
+	var now *pause
+	for n := 1; lines.Scan(); {
+		if lines.Text() == "go" {
+			close(now.over)
+			now = nil
+			continue
+		}
+		now = &pause{over: make(chan struct{})}
+		now.begun.Add(len(c.pauses))
+		for _, camera := range c.pauses {
+			camera <- now
+		}
+		now.begun.Wait()
+		fmt.Fprintln(os.Stderr, "paused", n)
+		n++
+	}
+	if now != nil {
+		close(now.over)
+	}
 }
 
 func (c cameras) run(ctx context.Context) (err error) {
@@ -62,9 +99,9 @@ func (c cameras) run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, conn.Close()) }()
 	var all sync.WaitGroup
 	var mu sync.Mutex
-	for _, id := range c.IDs {
+	for i, id := range c.IDs {
 		all.Go(func() {
-			failed := c.publish(ctx, conn, id, j)
+			failed := c.publish(ctx, conn, id, c.pauses[i], j)
 			mu.Lock()
 			defer mu.Unlock()
 			err = errors.Join(err, failed)
@@ -75,7 +112,7 @@ func (c cameras) run(ctx context.Context) (err error) {
 }
 
 // publish is one camera's life.
-func (c cameras) publish(ctx context.Context, conn *bus.Conn, id frame.CameraID, j *journal) error {
+func (c cameras) publish(ctx context.Context, conn *bus.Conn, id frame.CameraID, pauses <-chan *pause, j *journal) error {
 	out, err := conn.Publisher(id)
 	if err != nil {
 		return err
@@ -93,16 +130,23 @@ func (c cameras) publish(ctx context.Context, conn *bus.Conn, id frame.CameraID,
 		default:
 		}
 	})
+	settle := func() {
+		for out.StoredStats().InFlight > 0 {
+			<-told // or the outcome is a timeout
+		}
+	}
 	tick := time.NewTicker(time.Duration(float64(time.Second) / c.FPS))
 	defer tick.Stop()
 	n := name{camera: id, epoch: frame.NewEpoch(), seq: 1}
 	for {
 		select {
 		case <-ctx.Done():
-			for out.StoredStats().InFlight > 0 {
-				<-told // or the outcome is a timeout
-			}
+			settle()
 			return nil
+		case p := <-pauses:
+			settle()
+			p.begun.Done()
+			<-p.over
 		case <-tick.C:
 		}
 		f := frame.Frame{

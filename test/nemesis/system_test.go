@@ -26,7 +26,13 @@ type system struct {
 	store   string // the broker's folder
 	dir     string // the recorder's folder
 
+	// numbers is where the recorder serves its own.
+	numbers string
+	// renumbered: the stream's numbers have begun anew, once or more.
+	renumbered bool
+
 	broker, recorder, publisher *daemon
+	pauses                      int
 
 	nc *nats.Conn
 	js jetstream.JetStream
@@ -42,13 +48,11 @@ type setup struct {
 	broker   string // more lines of the broker's section
 	// store and dir are folders other than temporary ones.
 	store, dir string
-	// inside runs a command somewhere else: in a mount namespace. nil: as it is.
-	brokerInside, recorderInside func(*exec.Cmd) *exec.Cmd
 }
 
 func newSystem(t testing.TB, with setup) *system {
 	t.Helper()
-	base := t.TempDir()
+	base := folder(t)
 	s := &system{t: t, config: filepath.Join(base, "lensbus.yaml"), store: filepath.Join(base, "store"), dir: filepath.Join(base, "recordings")}
 	if with.store != "" {
 		s.store = with.store
@@ -69,7 +73,7 @@ func newSystem(t testing.TB, with setup) *system {
 		if with.buffer != "" {
 			record = "{buffer_bytes: " + with.buffer + "}"
 		}
-		fmt.Fprintf(&text, "  %s:\n    source: 'test:'\n    record: %s\n", id, record)
+		fmt.Fprintf(&text, "  %s:\n    record: %s\n", id, record)
 	}
 	if err := os.WriteFile(s.config, []byte(text.String()), 0o600); err != nil {
 		t.Fatal(err)
@@ -78,16 +82,9 @@ func newSystem(t testing.TB, with setup) *system {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := func(place func(*exec.Cmd) *exec.Cmd, args ...string) func() *exec.Cmd {
-		return func() *exec.Cmd {
-			if place == nil {
-				return lensbus(args...)
-			}
-			return place(lensbus(args...))
-		}
-	}
-	s.broker = newDaemon(t, "broker", in(with.brokerInside, "broker", "-c", s.config))
-	s.recorder = newDaemon(t, "recorder", in(with.recorderInside, "record", "-c", s.config))
+	s.numbers = freeAddress(t)
+	s.broker = newDaemon(t, "broker", func() *exec.Cmd { return lensbus("broker", "-c", s.config) })
+	s.recorder = newDaemon(t, "recorder", func() *exec.Cmd { return lensbus("record", "-c", s.config, "--metrics-listen", s.numbers) })
 	s.publisher = newDaemon(t, "publisher", func() *exec.Cmd {
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = []string{publisherConfig + "=" + string(config), "GORACE=halt_on_error=1"}
@@ -150,13 +147,40 @@ func (s *system) stopPublisher() {
 	}
 }
 
+// pausePublisher makes the publisher stop between two frames: how all before came out is known, and
+// what is confirmed of them is recorded. goOn lets it go on where it was.
+func (s *system) pausePublisher() (goOn func()) {
+	s.t.Helper()
+	s.order("pause")
+	s.pauses++
+	s.publisher.says(fmt.Sprintf(`(?m)^paused %d$`, s.pauses))
+	s.allRecorded()
+	return func() {
+		s.t.Helper()
+		s.order("go")
+	}
+}
+
+func (s *system) order(what string) {
+	s.t.Helper()
+	if _, err := fmt.Fprintln(s.publisher.process.stdin, what); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// allRecorded waits until the recorder has caught up.
+func (s *system) allRecorded() {
+	s.t.Helper()
+	for _, id := range s.cameras.IDs {
+		eventually(s.t, "all that is stored of "+string(id)+" is recorded", func() bool { return s.caughtUp(id) })
+	}
+}
+
 // finish ends the publishing, waits until all that is stored is recorded, and ends the recorder.
 func (s *system) finish() {
 	s.t.Helper()
 	s.stopPublisher()
-	for _, id := range s.cameras.IDs {
-		eventually(s.t, "all that is stored of "+string(id)+" is recorded", func() bool { return s.caughtUp(id) })
-	}
+	s.allRecorded()
 	if code := s.recorder.end(); code != 0 {
 		s.t.Errorf("the recorder ended with code %d", code)
 	}
@@ -174,6 +198,11 @@ func (s *system) storedAtLeast(more int) {
 	}
 	before := count()
 	eventually(s.t, fmt.Sprintf("%d more frames of each camera are stored", more), func() bool {
+		for _, d := range []*daemon{s.broker, s.publisher} {
+			if d.process != nil && !d.running() {
+				s.t.Fatalf("%v ended by itself: %v", d.process.cmd.Args, d.process.cmd.ProcessState)
+			}
+		}
 		now := count()
 		for _, id := range s.cameras.IDs {
 			if now[id] < before[id]+more {
