@@ -117,6 +117,9 @@ func testPageSettings(t *testing.T, r *pageRig) {
 		t.Fatal(err)
 	}
 	r.wait(field("fps", "input")+`.value === "4"`, "what somebody else has set")
+	r.enter("fps", "input", kb.Delete)
+	r.until("the rate as configured", func() bool { return r.settings("front").FPS == 5 })
+	r.wait(field("fps", "input")+`.value === "5"`, "the rate that holds where none is asked")
 
 	// Kept.
 	r.do(chromedp.Click(chromedp.CSS("#save")))

@@ -13,7 +13,8 @@ const snapshotWait = 2 * time.Second
 // mostSnapshotWidth is the widest JPEG there can sensibly be.
 const mostSnapshotWidth = 16384
 
-// snapshot answers with the newest picture: of a camera that delivers, otherwise 503. With ?stale=1
+// snapshot answers with the newest picture of a camera that delivers, no older than a frame is long,
+// otherwise 503. With ?stale=1
 // it is the newest that there is, the one that the server has kept included, and the headers say
 // how old: Lens-Captured (the publisher's clock) and Age in seconds. With ?width=N a wider picture is
 // scaled down, by the camera's publisher: this server decodes nothing.
@@ -72,8 +73,8 @@ func (s *Server) snapshot(w http.ResponseWriter, r *http.Request, f *feed) {
 	}
 }
 
-// awaitPicture returns the newest live picture, or with stale the newest of all, and waits for one
-// where there is none; nil when ctx is done first.
+// awaitPicture returns the newest picture of a camera that delivers, or with stale the newest of all,
+// and waits for one where there is none; nil when ctx is done first.
 func awaitPicture(ctx context.Context, f *feed, stale bool) *picture {
 	reader := f.pictures.Reader()
 	for {
@@ -81,7 +82,7 @@ func awaitPicture(ctx context.Context, f *feed, stale bool) *picture {
 		if err != nil {
 			return nil
 		}
-		if stale || p.live(time.Now()) {
+		if stale || p.newestNow(time.Now()) {
 			return p
 		}
 	}

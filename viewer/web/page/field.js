@@ -9,7 +9,8 @@ const settle = 300; // ms after the last move of a slider
 let made = 0;
 
 // A spec says what a field is: {name, label, kind, value}, and where they apply min, max, step,
-// options ([[value, text], …]), unit, standard (the default), blocked (why it cannot be changed).
+// options ([[value, text], …]), unit, standard (the default), blocked (why it cannot be changed), empty
+// (what a number is to be where none is given; without it one has to be).
 // kind is "number", "switch", "select", "size" or "button"; a value is a number, or "640x480" of a size.
 export class Field {
   name;
@@ -97,6 +98,11 @@ export class Field {
 
   #typed(text) {
     clearTimeout(this.#timer);
+    if (text.trim() === "" && this.#spec.empty !== undefined && !this.#inputs[0].validity.badInput) {
+      if (this.#spec.value !== undefined) this.#want(this.#spec.empty);
+      else this.#dirty = false;
+      return;
+    }
     const value = Number(text);
     if (text.trim() === "" || !Number.isFinite(value) || (this.#spec.step && !Number.isInteger(value))) {
       this.#dirty = false;

@@ -119,7 +119,7 @@ export class Settings {
   }
 
   #want(spec, value) {
-    this.#put(spec.name, { change: spec.change(value), value });
+    this.#put(spec.name, { change: spec.change(value), value: value === spec.empty ? undefined : value });
   }
 
   #keep() {
@@ -200,7 +200,7 @@ function ownSpecs({ status, settings, sizes }) {
     });
   }
   specs.push({
-    name: "fps", label: "Rate", kind: "number", min: 0, unit: "fps", placeholder: "all",
+    name: "fps", label: "Rate", kind: "number", min: 0, unit: "fps", placeholder: "all", empty: 0,
     value: settings.fps > 0 ? settings.fps : undefined, change: (fps) => ({ fps }),
   });
   specs.push({
