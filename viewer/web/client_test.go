@@ -105,6 +105,20 @@ type wsMessage struct {
 	T        float64 `json:"t"`
 	ServerMS float64 `json:"server_ms"`
 
+	// Of a replay:
+	Recorded   bool    `json:"recorded"`
+	Re         uint64  `json:"re"`
+	Playing    bool    `json:"playing"`
+	Speed      float64 `json:"speed"`
+	PositionMS float64 `json:"position_ms"`
+	End        bool    `json:"end"`
+	Begin      bool    `json:"begin"`
+	Error      string  `json:"error"`
+	Gap        *struct {
+		Missing uint64 `json:"missing"`
+		Reason  string `json:"reason"`
+	} `json:"gap"`
+
 	data []byte
 	at   time.Time
 }

@@ -39,7 +39,7 @@ type pageRig struct {
 func newPageRig(t *testing.T, browser context.Context) *pageRig {
 	ctx, cancel := context.WithTimeout(t.Context(), pagePatience)
 	defer cancel()
-	nats, err := broker.Start(ctx, broker.Config{Listen: "127.0.0.1:0"}, nil)
+	nats, err := broker.Start(ctx, broker.Config{Listen: "127.0.0.1:0", Store: t.TempDir()}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

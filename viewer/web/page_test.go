@@ -43,6 +43,9 @@ func TestPage(t *testing.T) {
 		"an empty bus says what now": testPageEmpty,
 		"settings and previews":      testPageSettings,
 		"controls of a device":       testPageControls,
+		"a recording":                testPageRecording,
+		"recordings in step":         testPageInStep,
+		"recorders come and go":      testPageRecorders,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newPageRig(t, browser)) })
 	}

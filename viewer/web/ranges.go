@@ -19,6 +19,14 @@ import (
 // rangesWait is how long a recorder may take to say what it has.
 const rangesWait = 5 * time.Second
 
+// rangesAnswer is what is recorded of a camera, in /api/cameras/{id}/ranges.
+type rangesAnswer struct {
+	// Recorder says whether one answers for the camera. Without one the rest is empty: a page asks
+	// this of every camera, and most need not be recorded.
+	Recorder bool `json:"recorder"`
+	frame.Ranges
+}
+
 // ranges answers with what is recorded of the camera, and what is missing, between ?from and ?to.
 func (s *Server) ranges(w http.ResponseWriter, r *http.Request, id frame.CameraID) {
 	from, to, err := period(r.URL.Query(), time.Now())
@@ -32,6 +40,11 @@ func (s *Server) ranges(w http.ResponseWriter, r *http.Request, id frame.CameraI
 	if err == nil && ranges.Camera != id {
 		err = errors.New("the recorder of camera " + string(id) + " answers for another")
 	}
+	answers := !errors.Is(err, bus.ErrNoRecorder)
+	if !answers {
+		err = nil
+		ranges = frame.Ranges{Camera: id, Time: time.Now()}
+	}
 	if err != nil {
 		status, reason := s.recorderStatus(id, err)
 		s.refuse(w, r, status, reason)
@@ -44,7 +57,7 @@ func (s *Server) ranges(w http.ResponseWriter, r *http.Request, id frame.CameraI
 		ranges.Gaps = []frame.Gap{}
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(ranges) // a client that has gone
+	_ = json.NewEncoder(w).Encode(rangesAnswer{answers, ranges}) // a client that has gone
 }
 
 // period reads ?from and ?to, zero where they are not given. Each is a time as RFC 3339 writes it, or

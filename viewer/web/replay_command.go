@@ -123,7 +123,7 @@ func (v *replayViewer) back() {
 	n := min(v.backs, len(v.behind))
 	v.backs = 0
 	at := len(v.behind) - n
-	v.pending = &replayItem{frame: v.behind[at]}
+	v.pending = &replayItem{frame: v.behind[at], back: true}
 	v.behind = v.behind[:at]
 	v.steps = 1
 	v.atEnd = false

@@ -37,6 +37,7 @@ type replayItem struct {
 	frame frame.Frame
 	gap   *frame.Gap
 	err   error
+	back  bool // found by looking back
 }
 
 // replaySource reads one replay ahead, by one frame. stop ends it.

@@ -248,6 +248,9 @@ func (v *replayViewer) send(now time.Time) error {
 	if v.steps > 0 {
 		v.steps--
 	}
+	if !item.back {
+		v.behind = nil // what was right before another picture
+	}
 	f := &item.frame
 	v.noteGap(item.gap)
 	v.last, v.mark = f.Captured, f.Captured.Add(time.Nanosecond)

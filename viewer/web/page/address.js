@@ -15,13 +15,31 @@ export const settingsURL = (id) => at(`api/cameras/${encodeURIComponent(id)}/set
 export const snapshotURL = (id) => camera(id, "snapshot.jpg").href;
 
 export function liveURL(id, preview) {
-  const url = camera(id, preview ? "live?ack=1&preview=1" : "live?ack=1");
+  return socket(camera(id, preview ? "live?ack=1&preview=1" : "live?ack=1"));
+}
+
+export const rangesURL = (id) => at(`api/cameras/${encodeURIComponent(id)}/ranges`).href;
+
+const socket = (url) => {
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   return url.href;
-}
+};
+
+// Moments are Unix milliseconds.
+const instant = (ms) => new Date(Math.round(ms)).toISOString();
+
+// replayURL is a replay that stands still at a moment, and waits through what is missing.
+export const replayURL = (id, from, speed) =>
+  socket(camera(id, `replay?ack=1&paused=1&gaps=wait&speed=${speed}&from=${instant(Math.floor(from))}`));
+
+export const exportURL = (id, from, to) => camera(id, `export.mp4?from=${instant(from)}&to=${instant(to)}`).href;
 
 // Routes of the page itself: "#/" is all cameras, "#/front" is one.
 export const routeOf = (id) => (id === undefined ? "#/" : `#/${id}`);
+
+// recordingsRoute is all cameras at one moment of their recordings. No camera is called that.
+export const recordingsRoute = "#/!recordings";
+export const isRecordingsRoute = (hash) => hash === recordingsRoute;
 
 // cameraInRoute returns the id in a hash; undefined for all cameras, and for anything that is no id.
 export function cameraInRoute(hash) {

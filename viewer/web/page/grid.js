@@ -32,7 +32,9 @@ export class Grid {
         tile.screen.watch(this.#awake && isIntersecting);
       }
     }, { rootMargin: ahead });
-    new ResizeObserver(() => this.#arrange()).observe(section);
+    const sizes = new ResizeObserver(() => this.arrange());
+    sizes.observe(section);
+    if (section.nextElementSibling) sizes.observe(section.nextElementSibling); // it takes room from the tiles
   }
 
   ids() {
@@ -76,11 +78,13 @@ export class Grid {
     for (const id of come) this.#sight.observe(tiles.get(id).element);
     if (focused && gone.includes(focused.id)) this.focusAt(Math.min(focused.index, tiles.size - 1));
     setHidden(this.#empty, tiles.size > 0);
-    this.#arrange();
+    this.arrange();
     return { come, gone };
   }
 
-  #arrange() {
+  // arrange makes the tiles as large as there is room.
+  arrange() {
+    this.#section.style.setProperty("--below", `${this.#below()}px`);
     const { clientWidth, offsetTop } = this.#section;
     if (clientWidth === 0 || this.#tiles.size === 0) return;
     const style = getComputedStyle(this.#section);
@@ -89,7 +93,7 @@ export class Grid {
     const { columns, width } = layout({
       tiles: this.#tiles.size,
       width: clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight),
-      height: innerHeight - offsetTop - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom),
+      height: innerHeight - this.#below() - offsetTop - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom),
       aspect,
       caption: size("--caption"),
       gap: size("--gap"),
@@ -98,6 +102,12 @@ export class Grid {
     this.#list.style.setProperty("--columns", String(columns));
     this.#list.style.setProperty("--width", `${width}px`);
     this.#list.style.setProperty("--aspect", String(aspect));
+  }
+
+  // below is the height of what stands below the tiles.
+  #below() {
+    const below = this.#section.nextElementSibling;
+    return below?.matches(".together:not([hidden])") ? below.offsetHeight : 0;
   }
 
   refresh(now, reachable) {
@@ -111,7 +121,7 @@ export class Grid {
   summary() {
     const states = [...this.#tiles].map(([id, tile]) => {
       const { state } = tile.screen.verdict;
-      if (this.#section.hidden || tile.inSight !== true) return troubled(this.#cameras.get(id));
+      if (this.#section.hidden || tile.inSight !== true || state === "recorded" || state === "norecord") return troubled(this.#cameras.get(id));
       return state !== "live" && state !== "connecting";
     });
     return { known: this.#known, cameras: states.length, troubled: states.filter(Boolean).length };

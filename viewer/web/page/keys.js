@@ -2,7 +2,10 @@
 
 const numberWithin = 700; // ms between the digits of one number
 
-// listen calls the actions: move(across, down), number(n), back(), full(), save(), help().
+const jump = 10_000; // ms
+
+// listen calls the actions: move(across, down), number(n), back(), full(), save(), help(), and for
+// recordings recordings(), play(), step(frames), jump(ms), live(), mark("from" or "to").
 // cameras() says how many there are, so that a digit which can only mean one acts at once.
 export function listen(actions, cameras) {
   let digits = "";
@@ -30,11 +33,21 @@ export function listen(actions, cameras) {
     f: () => actions.full(),
     s: () => actions.save(),
     "?": () => actions.help(),
+    r: () => actions.recordings(),
+    " ": () => actions.play(),
+    ",": () => actions.step(-1),
+    ".": () => actions.step(1),
+    j: () => actions.jump(-jump),
+    k: () => actions.jump(jump),
+    l: () => actions.live(),
+    i: () => actions.mark("from"),
+    o: () => actions.mark("to"),
   };
 
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (event.target.closest?.("input, select, textarea, dialog, [contenteditable]")) return;
+    if (event.key === " " && event.target.closest?.("button, summary")) return; // it presses that
     if (/^[0-9]$/.test(event.key)) {
       event.preventDefault();
       digit(event.key);

@@ -5,6 +5,9 @@ import { routeOf, snapshotURL } from "./address.js";
 import { Details } from "./details.js";
 import { h, icon, setData, setHidden, setText } from "./dom.js";
 import { age, rate } from "./format.js";
+import { exact } from "./moment.js";
+import { Recorded } from "./recorded.js";
+import { Recordings } from "./recordings.js";
 import { Screen } from "./screen.js";
 import { Settings } from "./settings.js";
 
@@ -32,6 +35,10 @@ export class Large {
   #hud;
   #camera = {};
   #listed = true;
+  #awake = true;
+  #recorded;
+  #recordings;
+  #still; // address of a recorded picture that was saved
 
   // section is where the view goes, bar where its part of the top bar goes; seed, if any, is the
   // screen of the tile that was opened.
@@ -47,10 +54,7 @@ export class Large {
     this.#previous = h("a", { class: "tool", data: { go: "previous" }, title: "Previous camera (←)", "aria-label": "Previous camera" }, icon(previous));
     this.#next = h("a", { class: "tool", data: { go: "next" }, title: "Next camera (→)", "aria-label": "Next camera" }, icon(next));
     this.#snapshot = h("a", { class: "tool", id: "snapshot", href: snapshotURL(id), download: "", title: "Save a snapshot (s)", "aria-label": `Save a snapshot of camera ${id}` }, icon(download));
-    this.#snapshot.addEventListener("click", () => {
-      const time = new Date().toISOString().slice(0, 19).replaceAll(":", "-");
-      this.#snapshot.download = `${id}-${time}Z.jpg`;
-    });
+    this.#snapshot.addEventListener("click", () => this.#nameSnapshot());
     bar.replaceChildren(
       h("a", { class: "tool back", href: routeOf(), title: "All cameras (Esc)", "aria-label": "All cameras" }, icon(all)),
       this.#dot, this.#heading, h("span", { class: "spacer" }), this.#previous, this.#next, this.#snapshot);
@@ -58,12 +62,16 @@ export class Large {
     this.#settings = new Settings(id);
     this.#details.add(this.#settings.element);
 
+    this.#recorded = new Recorded(id);
+    this.#recordings = new Recordings({ clock, single: true, now: () => this.screen.newest() });
+    this.#recordings.add(this.#recorded, this.screen);
+
     this.#hud = h("p", { class: "hud", "aria-hidden": "true" });
     const full = h("button", { type: "button", class: "tool stage-full", title: "Full screen (f)", "aria-label": "Full screen", onclick: () => this.stage.dispatchEvent(new Event("full", { bubbles: true })) }, icon(expand));
     this.stage = h("div", { class: "stage" }, this.screen.element, this.#hud, document.fullscreenEnabled ? full : "");
     section.replaceChildren(
       h("div", { class: "large" },
-        h("div", { class: "watching" }, this.stage, h("div", { class: "below" })),
+        h("div", { class: "watching" }, this.stage, h("div", { class: "below" }, this.#recordings.element)),
         h("aside", { class: "panels", "aria-label": `About camera ${id}` }, this.#details.element)));
     setData(section, "camera", id);
   }
@@ -73,7 +81,9 @@ export class Large {
   }
 
   setAwake(awake) {
+    this.#awake = awake;
     this.screen.watch(awake);
+    if (!awake) this.#recordings.player.pause();
     this.#settings.setAwake(awake);
   }
 
@@ -103,7 +113,25 @@ export class Large {
     this.#snapshot.click();
   }
 
+  // nameSnapshot makes what is saved the picture on the screen: the camera's newest, or the recorded one.
+  #nameSnapshot() {
+    URL.revokeObjectURL(this.#still);
+    this.#still = undefined;
+    const kept = this.screen.kept();
+    if (kept) this.#still = URL.createObjectURL(kept.blob);
+    this.#snapshot.href = this.#still ?? snapshotURL(this.id);
+    const time = new Date(kept ? kept.header.captured_ms : Date.now()).toISOString().slice(0, kept ? 23 : 19).replaceAll(":", "-");
+    this.#snapshot.download = `${this.id}-${time}Z.jpg`;
+  }
+
+  // playback is the camera's recordings.
+  get playback() {
+    return this.#recordings;
+  }
+
   refresh(now, reachable) {
+    if (this.#awake) this.#recorded.refresh(now);
+    this.#recordings.refresh();
     this.screen.refresh(now, { camera: this.#camera, gone: !this.#listed, reachable });
     const { state, title } = this.screen.verdict;
     const { width, height } = this.screen.resolution();
@@ -111,12 +139,16 @@ export class Large {
     setData(this.#section, "state", state);
     setData(this.#bar, "state", state);
     const { meter } = this.screen;
-    setText(this.#hud, state === "live" ? `${this.id}   ${rate(meter.fps(now))} fps   ${age(this.screen.age(now), this.screen.within())}` : `${this.id}   ${title}`);
+    const recorded = state === "recorded" ? `${this.id}   recorded   ${exact(this.screen.kept()?.header.captured_ms)}` : undefined;
+    setText(this.#hud, recorded ?? (state === "live" ? `${this.id}   ${rate(meter.fps(now))} fps   ${age(this.screen.age(now), this.screen.within())}` : `${this.id}   ${title}`));
     this.#settings.refresh(this.#listed ? this.#camera : undefined, now);
     this.#details.refresh({ camera: this.#camera, screen: this.screen, now, clock: this.#clock });
   }
 
   close() {
+    this.#recordings.close();
+    this.#recorded.close();
+    URL.revokeObjectURL(this.#still);
     this.screen.close();
     this.#settings.close();
     this.#section.replaceChildren();

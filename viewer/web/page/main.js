@@ -1,13 +1,14 @@
 // The page: which view is shown, and what reaches the views. The route is in the address after
 // "#", so that a camera can be linked and Back works.
 
-import { cameraInRoute, routeOf } from "./address.js";
+import { cameraInRoute, isRecordingsRoute, recordingsRoute, routeOf } from "./address.js";
 import { Cameras } from "./cameras.js";
 import { Clock } from "./clock.js";
 import { setHidden, setText } from "./dom.js";
 import { Grid } from "./grid.js";
 import { listen } from "./keys.js";
 import { Large } from "./large.js";
+import { Together } from "./together.js";
 import { Voice } from "./voice.js";
 
 const refreshEvery = 250; // ms
@@ -18,6 +19,7 @@ const grid = new Grid(find("grid"), clock);
 const voice = new Voice(find("announcer"));
 
 let large; // undefined while all cameras are shown
+let together; // while all cameras are shown at one moment of their recordings
 let list; // undefined before the first
 let reachable; // undefined before the first answer
 
@@ -26,6 +28,7 @@ const cameras = new Cameras({
     list = newest;
     voice.changed(grid.setCameras(list));
     large?.setCameras(list);
+    together?.setCameras();
     refresh();
   },
   server(is) {
@@ -43,6 +46,7 @@ const cameras = new Cameras({
 
 function refresh() {
   const now = performance.now();
+  together?.refresh(now);
   grid.refresh(now, reachable);
   large?.refresh(now, reachable);
   grid.setSummary(find("summary"));
@@ -62,7 +66,15 @@ function watched() {
 function route() {
   const id = cameraInRoute(location.hash);
   const before = large?.id;
-  if (id === before) return;
+  const all = isRecordingsRoute(location.hash);
+  if (id === before && all === Boolean(together)) return;
+  if (all !== Boolean(together)) {
+    together?.close();
+    together = all ? new Together({ grid, section: find("together"), clock }) : undefined;
+    setHidden(find("together"), !all);
+    find("recordings-button").setAttribute("aria-pressed", String(all));
+    grid.arrange();
+  }
   const seed = grid.tile(id)?.screen;
   large?.close();
   large = undefined;
@@ -121,6 +133,7 @@ function awake() {
   if (on) cameras.start();
   else cameras.stop();
   grid.setAwake(on && !large);
+  together?.setAwake(on);
   large?.setAwake(on);
 }
 document.addEventListener("visibilitychange", () => {
@@ -139,11 +152,22 @@ function full() {
   // Refused where no gesture led here; there is nothing to do about it then.
   else (large ? large.stage : document.documentElement).requestFullscreen().catch(() => {});
 }
+// recordings goes to all cameras at one moment and back.
+function recordings() {
+  if (large) return false;
+  if (together) history.back();
+  else location.hash = recordingsRoute;
+}
+find("recordings-button").addEventListener("click", recordings);
+
 setHidden(find("fullscreen-button"), !document.fullscreenEnabled);
 find("fullscreen-button").addEventListener("click", full);
 document.addEventListener("full", full);
 find("keys-button").addEventListener("click", () => find("keys").showModal());
 find("keys-close").addEventListener("click", () => find("keys").close());
+
+// playback is what plays recordings now, if anything.
+const playback = () => (large ?? together)?.playback;
 
 listen({
   move(across, down) {
@@ -158,6 +182,12 @@ listen({
   },
   back,
   full,
+  play: () => playback()?.toggle() ?? false,
+  step: (frames) => playback()?.step(frames) ?? false,
+  jump: (ms) => playback()?.jump(ms) ?? false,
+  live: () => playback()?.live() ?? false,
+  mark: (side) => playback()?.mark(side) ?? false,
+  recordings,
   save: () => (large ? large.save() : false),
   help: () => find("keys").showModal(),
 }, () => grid.ids().length);

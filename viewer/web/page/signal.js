@@ -15,6 +15,8 @@ export const stateNames = {
   unreadable: "unreadable",
   server: "no server",
   gone: "not published",
+  recorded: "recorded",
+  norecord: "nothing recorded then",
 };
 
 const stateText = {

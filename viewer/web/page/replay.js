@@ -1,0 +1,172 @@
+// One camera's replay: a WebSocket that recorded pictures come in on when the playhead gets to them,
+// and commands go out on. It knows nothing of pictures on a screen, nor of other cameras.
+
+import { replayURL } from "./address.js";
+import { Backoff } from "./backoff.js";
+
+const pulseEvery = 5000; // ms
+const deadAfter = 12_000;
+
+export class Replay {
+  #id;
+  #clock;
+  #handlers;
+  #socket;
+  #timer;
+  #pulse;
+  #backoff = new Backoff();
+  #header; // of the frame whose picture comes next
+  #heard = 0;
+  #closed = false;
+
+  #number = 0; // of the newest command
+  #seek = 0; // of the newest seek: what follows an older command is of another moment
+  #opening = 0; // of the seek that the socket was opened with
+  #position; // of that seek
+  #speed = 1;
+  #playing; // position to play from, when the socket opens; undefined: stand still
+
+  // handlers: frame({header, blob, ack}), next(message), state(message) and lost(). What is of an
+  // older seek is left out; ack() as in Live.
+  constructor(id, clock, handlers) {
+    this.#id = id;
+    this.#clock = clock;
+    this.#handlers = handlers;
+  }
+
+  // seek stands still and shows the first picture at or after a moment.
+  seek(position) {
+    this.#position = position;
+    this.#playing = undefined;
+    this.#seek = this.#number + 2;
+    if (!this.#send({ type: "pause" }) || !this.#send({ type: "seek", position_ms: position })) {
+      this.#number = this.#seek;
+      if (!this.#socket && !this.#timer) this.#connect();
+    }
+  }
+
+  // play goes on from a moment, by the clock of the page.
+  play(position, speed) {
+    if (speed !== this.#speed) {
+      this.#speed = speed;
+      this.#send({ type: "speed", speed });
+    }
+    this.#playing = position;
+    this.#send({ type: "play", position_ms: position });
+  }
+
+  pause() {
+    this.#playing = undefined;
+    this.#send({ type: "pause" });
+  }
+
+  step(frames) {
+    this.#playing = undefined;
+    this.#send({ type: "step", frames });
+  }
+
+  close() {
+    this.#closed = true;
+    this.#drop();
+  }
+
+  // send says whether the message has left.
+  #send(message) {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
+    this.#socket.send(JSON.stringify({ ...message, id: ++this.#number }));
+    return true;
+  }
+
+  #connect() {
+    this.#drop();
+    if (this.#closed) return;
+    this.#opening = this.#seek;
+    let socket;
+    try {
+      socket = new WebSocket(replayURL(this.#id, this.#position, this.#speed));
+    } catch { // refused by a policy of the browser
+      this.#failed();
+      return;
+    }
+    socket.binaryType = "blob";
+    socket.onopen = () => this.#opened();
+    socket.onmessage = (event) => this.#message(socket, event.data);
+    socket.onclose = () => this.#failed();
+    this.#socket = socket;
+  }
+
+  #drop() {
+    clearTimeout(this.#timer);
+    clearInterval(this.#pulse);
+    this.#timer = this.#pulse = this.#header = undefined;
+    const socket = this.#socket;
+    this.#socket = undefined;
+    if (!socket) return;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close();
+  }
+
+  #opened() {
+    this.#heard = performance.now();
+    if (this.#opening !== this.#seek) { // somewhere else by now
+      this.#number = Math.max(this.#number, this.#seek - 1);
+      this.#seek = this.#number + 1;
+      this.#send({ type: "seek", position_ms: this.#position });
+    }
+    if (this.#playing !== undefined) this.play(this.#playing, this.#speed);
+    this.#pulse = setInterval(() => {
+      if (performance.now() - this.#heard > deadAfter) {
+        this.#failed();
+        return;
+      }
+      this.#socket?.send(JSON.stringify({ type: "time", t: this.#clock.now() }));
+    }, pulseEvery);
+  }
+
+  #failed() {
+    this.#drop();
+    if (this.#closed) return;
+    this.#timer = setTimeout(() => this.#connect(), this.#backoff.next());
+    this.#handlers.lost();
+  }
+
+  // follows says whether a message is about where the page wants to be: on a new socket the first
+  // ones follow no command.
+  #follows(message) {
+    return message.re >= this.#seek || (message.re === 0 && this.#opening === this.#seek);
+  }
+
+  #message(socket, data) {
+    this.#heard = performance.now();
+    if (typeof data !== "string") {
+      const header = this.#header;
+      this.#header = undefined;
+      if (!header) return; // a picture without a header says nothing
+      const ack = () => this.#ack(socket, header.n);
+      if (this.#follows(header)) {
+        this.#backoff.reset();
+        this.#position = header.captured_ms;
+        this.#handlers.frame({ header, blob: data, ack });
+      } else ack();
+      return;
+    }
+    let message;
+    try {
+      message = JSON.parse(data);
+    } catch {
+      return;
+    }
+    if (message === null || typeof message !== "object") return;
+    if (message.type === "frame") this.#header = message;
+    else if (message.type === "time") this.#clock.add(message.t, message.server_ms, this.#clock.now());
+    else if (!this.#follows(message)) return;
+    else if (message.type === "next") this.#handlers.next(message);
+    else if (message.type === "state") this.#handlers.state(message);
+  }
+
+  #ack(socket, n) {
+    if (socket !== this.#socket) return false;
+    this.#socket.send(JSON.stringify({ type: "ack", n }));
+    return true;
+  }
+}
