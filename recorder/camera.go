@@ -203,7 +203,9 @@ func (c *camera) observe(t *tape) {
 	s := t.durable.State()
 	c.mu.Lock()
 	c.pending = s.Pending + t.buffered()
+	c.counts.duplicates += s.Duplicates - t.duplicates
 	c.mu.Unlock()
+	t.duplicates = s.Duplicates
 	switch {
 	case s.Ready:
 		c.set(StateRecording, "")

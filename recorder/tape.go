@@ -30,6 +30,8 @@ type tape struct {
 	interval time.Duration   // the usual time between frames
 	rejected uint64          // messages that were no frames, since then
 
+	duplicates uint64 // that durable has left out, as far as they are counted
+
 	receipt bus.Stored // of the last message that was taken
 	unpaid  bool       // it is not acknowledged
 	gaps    []frame.Gap

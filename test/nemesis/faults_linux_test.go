@@ -105,6 +105,7 @@ func TestARecorderThatWasAway(t *testing.T) {
 	s.storedAtLeast(5)
 	s.recorder.pause(3 * ackWait)
 	s.storedAtLeast(15)
+	eventually(t, "frames have come twice", func() bool { return s.number(duplicates) > 0 })
 
 	code, out, stderr := answer(t, lensbus("record", "--dir", s.dir, "--server", s.cameras.Server))
 	if lines := strings.Count(stderr, "lensbus: "); code != 1 || lines != 1 || out != "" || !strings.Contains(stderr, "another recorder") {
@@ -198,18 +199,6 @@ func TestAStreamThatIsAnother(t *testing.T) {
 func (s *system) allRecordedWhilePublishing() {
 	s.t.Helper()
 	s.pausePublisher()()
-}
-
-// ready is what the recorder answers when it is asked whether it records.
-func (s *system) ready() int {
-	client := http.Client{Timeout: time.Second}
-	defer client.CloseIdleConnections()
-	answer, err := client.Get("http://" + s.numbers + "/readyz")
-	if err != nil {
-		return 0
-	}
-	defer func() { _ = answer.Body.Close() }()
-	return answer.StatusCode
 }
 
 // smallVolume is a file system of its own of that many MiB.

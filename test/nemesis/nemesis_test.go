@@ -61,6 +61,9 @@ func (p plan) blows() []blow {
 	return all
 }
 
+// duplicates is the recorder's number of frames that came again and were left out.
+const duplicates = "lensbus_recorder_duplicates_total"
+
 // struck is a blow that was dealt.
 type struck struct {
 	what string
@@ -78,6 +81,7 @@ func (p plan) strike(s *system) (dealt []struck) {
 		hit := struck{what: b.what, from: time.Now()}
 		switch b.what {
 		case killRecorder:
+			s.duplicates += s.number(duplicates)
 			s.recorder.restart()
 		case killBroker:
 			s.broker.restart()

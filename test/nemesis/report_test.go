@@ -40,6 +40,7 @@ func (s *system) report(p plan, r result, dealt []struck, goesOn []moment) strin
 	row("frames whose outcome a killed publisher did not learn", "%d", unknown)
 	row("frames recorded", "%d in %d files, %d MB", r.frames, r.segments, r.bytes/1_000_000)
 	row("of these not confirmed, and stored all the same", "%d", r.unacked)
+	row("frames that came to a recorder again, and were left out", "%.0f", s.duplicates)
 	for _, reason := range slices.Sorted(maps.Keys(r.gaps)) {
 		row("gaps told: "+string(reason), "%d, %d frames missing", r.gaps[reason], r.missing[reason])
 	}

@@ -33,6 +33,7 @@ type system struct {
 
 	broker, recorder, publisher *daemon
 	pauses                      int
+	duplicates                  float64 // that recorders told of before they were killed
 
 	nc *nats.Conn
 	js jetstream.JetStream
@@ -181,6 +182,7 @@ func (s *system) finish() {
 	s.t.Helper()
 	s.stopPublisher()
 	s.allRecorded()
+	s.duplicates += s.number(duplicates)
 	if code := s.recorder.end(); code != 0 {
 		s.t.Errorf("the recorder ended with code %d", code)
 	}
