@@ -27,7 +27,11 @@ const (
 // checkDisk looks at the folders that lensbus writes to.
 func checkDisk(_ context.Context, p *patient) []finding {
 	var found []finding
-	if folder := p.file.Broker.Store; folder != "" {
+	folder := p.file.Broker.Store
+	if folder == "" && len(recordedOf(p.file)) > 0 {
+		folder = storeFolder(os.Getenv)
+	}
+	if folder != "" {
 		found = append(found, p.checkStore(folder, int64(p.file.Broker.OrDefaults().MaxFileStore)))
 	} else {
 		found = append(found, finding{Status: ok, Text: "no folder is configured for streams: nothing is kept but the newest pictures, in memory"})

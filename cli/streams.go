@@ -56,13 +56,16 @@ func (s *session) placeStreams(f *file) error {
 	if most := f.Broker.OrDefaults().MaxFileStore; sum > most {
 		return fmt.Errorf("the buffer_bytes of the recorded cameras are %s together and broker.max_file_store is %s: raise that, or keep less (%s)", sum, most, are(recorded, "recorded"))
 	}
-	if f.Broker.Store != "" {
-		return nil
+	if f.Broker.Store == "" {
+		if f.Broker.Store = storeFolder(os.Getenv); f.Broker.Store == "" {
+			return fmt.Errorf("%s and there is no place to keep their frames: say where with --store, LENSBUS_STORE or broker.store", are(recorded, "recorded"))
+		}
+		s.log.Info("recorded cameras: the broker keeps their frames", "store", f.Broker.Store)
 	}
-	if f.Broker.Store = storeFolder(os.Getenv); f.Broker.Store == "" {
-		return fmt.Errorf("%s and there is no place to keep their frames: say where with --store, LENSBUS_STORE or broker.store", are(recorded, "recorded"))
+	if r, err := diskRoom(f.Broker.Store); err == nil && r.free+r.used < int64(sum) {
+		s.log.Warn("the volume of the broker's store has less room than recorded cameras may take: when it is full, nothing is stored until there is room",
+			"store", f.Broker.Store, "room", size(r.free+r.used), "buffer_bytes", sum)
 	}
-	s.log.Info("recorded cameras: the broker keeps their frames", "store", f.Broker.Store)
 	return nil
 }
 
