@@ -225,14 +225,14 @@ func ParseCredentials(data []byte) (Credentials, error) {
 func ReadCredentials(path string) (Credentials, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return Credentials{}, fmt.Errorf("credentials: %w", err)
+		return Credentials{}, fmt.Errorf("credentials file: %w", err)
 	}
 	if info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 && !secretsMount(path) {
-		return Credentials{}, fmt.Errorf("credentials: others can read %s (mode %04o): chmod 600 it, and make new ones if somebody may have (lensbus auth rotate)", path, info.Mode().Perm())
+		return Credentials{}, fmt.Errorf("credentials file %s: others can read it (mode %04o): chmod 600 it, and make new ones if somebody may have (lensbus auth rotate)", path, info.Mode().Perm())
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return Credentials{}, fmt.Errorf("credentials: %w", err)
+		return Credentials{}, fmt.Errorf("credentials file: %w", err)
 	}
 	c, err := ParseCredentials(data)
 	if err != nil {

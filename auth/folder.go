@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -159,7 +160,8 @@ func (f *Folder) Add(u User, o AddOptions) (string, error) {
 }
 
 // Rotate gives a user a new key; what was handed over before is refused once the broker has read
-// the users file again. It returns where the new credentials are.
+// the users file again. Where the old credentials are still in the folder, the new ones have a
+// certificate if those have, and their server unless o has one. It returns where the new ones are.
 func (f *Folder) Rotate(name string, o AddOptions) (string, error) {
 	users, err := f.Users()
 	if err != nil {
@@ -168,6 +170,10 @@ func (f *Folder) Rotate(name string, o AddOptions) (string, error) {
 	at := find(users, name)
 	if at < 0 {
 		return "", fmt.Errorf("no %w %.40s", ErrUser, name)
+	}
+	if old, err := ReadCredentials(f.Path(f.credentialsName(name))); err == nil {
+		o.Server = cmp.Or(o.Server, old.Server)
+		o.Certificate = o.Certificate || old.Certificate != nil
 	}
 	return f.issue(users, at, users[at], o)
 }

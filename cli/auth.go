@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -124,17 +123,13 @@ func (c *authAddCommand) Run(s *session) error {
 			return usage(fmt.Errorf("which cameras may %s see? --cameras front,yard, or --cameras '*' for all", c.Name))
 		}
 	}
-	switch {
-	case cameras == "":
-	case cameras == "*":
-		u.All = true
-	default:
-		for text := range strings.SplitSeq(cameras, ",") {
-			id, err := frame.ParseCameraID(strings.TrimSpace(text))
-			if err != nil {
-				return usage(fmt.Errorf("--cameras: %w", err))
-			}
-			u.Cameras = append(u.Cameras, id)
+	if cameras != "" {
+		if u.Role == auth.Admin {
+			return usage(errors.New("an admin has all cameras: leave --cameras away, or take another role"))
+		}
+		var err error
+		if u.Cameras, u.All, err = cameraList(cameras); err != nil {
+			return usage(err)
 		}
 	}
 	folder, err := c.open()
@@ -152,6 +147,23 @@ func (c *authAddCommand) Run(s *session) error {
 	return err
 }
 
+// cameraList reads --cameras: ids with commas between, or * for all.
+func cameraList(text string) (ids []frame.CameraID, all bool, err error) {
+	if text == "*" {
+		return nil, true, nil
+	}
+	for word := range strings.SplitSeq(text, ",") {
+		id, err := frame.ParseCameraID(strings.TrimSpace(word))
+		if err != nil {
+			return nil, false, fmt.Errorf("--cameras: %w", err)
+		}
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids, false, nil
+}
+
 type authRmCommand struct {
 	authFlags
 	Name string `arg:"" help:"The user."`
@@ -167,9 +179,10 @@ func (c *authRmCommand) Run(*session) error {
 
 type authRotateCommand struct {
 	authFlags
-	issueFlags
-	Name string   `arg:"" optional:"" help:"The user. Without one, the broker's certificate is made anew."`
-	Host []string `placeholder:"NAME" help:"For the broker's certificate: name or address by which it is reached, again for each."`
+	Server      string   `env:"LENSBUS_SERVER" placeholder:"URL" help:"The broker's URL, to write into the credentials. Default: what the old ones say."`
+	Certificate bool     `help:"Make a client certificate too. Default: where the old credentials have one."`
+	Name        string   `arg:"" optional:"" help:"The user. Without one, the broker's certificate is made anew."`
+	Host        []string `placeholder:"NAME" help:"For the broker's certificate: name or address by which it is reached, again for each."`
 }
 
 func (c *authRotateCommand) Run(s *session) error {
@@ -186,7 +199,7 @@ func (c *authRotateCommand) Run(s *session) error {
 		}
 		return folder.Certify(hosts)
 	}
-	path, err := folder.Rotate(c.Name, c.options(folder))
+	path, err := folder.Rotate(c.Name, auth.AddOptions{Server: c.Server, Certificate: c.Certificate})
 	if err != nil {
 		return err
 	}
@@ -262,11 +275,11 @@ type authExplainCommand struct {
 
 func (c *authExplainCommand) Run(s *session) error {
 	u := auth.User{Name: "NAME", Role: auth.Role(c.Role)}
-	for id := range strings.SplitSeq(cmp.Or(c.Cameras, "ID"), ",") {
-		u.Cameras = append(u.Cameras, frame.CameraID(id))
-	}
-	if c.Cameras == "*" {
-		u.Cameras, u.All = nil, true
+	if u.Cameras = []frame.CameraID{"ID"}; c.Cameras != "" {
+		var err error
+		if u.Cameras, u.All, err = cameraList(c.Cameras); err != nil {
+			return usage(err)
+		}
 	}
 	rights := u.Rights()
 	_, err := fmt.Fprintf(s.Stdout, "may publish\n  %s\nmay subscribe to\n  %s\n", strings.Join(rights.Publish, "\n  "), strings.Join(rights.Subscribe, "\n  "))

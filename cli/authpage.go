@@ -3,7 +3,6 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/lensbus/lensbus/auth"
@@ -36,16 +35,11 @@ type pageAddCommand struct {
 }
 
 func (c *pageAddCommand) Run(s *session) error {
-	p := login.Person{Name: c.Name, All: c.Cameras == "*", Operator: c.Operator}
-	if !p.All {
-		for text := range strings.SplitSeq(c.Cameras, ",") {
-			id, err := frame.ParseCameraID(strings.TrimSpace(text))
-			if err != nil {
-				return usage(fmt.Errorf("--cameras: %w", err))
-			}
-			p.Cameras = append(p.Cameras, id)
-		}
+	ids, all, err := cameraList(c.Cameras)
+	if err != nil {
+		return usage(err)
 	}
+	p := login.Person{Name: c.Name, Cameras: ids, All: all, Operator: c.Operator}
 	path, err := c.people()
 	if err != nil {
 		return err
