@@ -43,8 +43,8 @@ type DurableOptions struct {
 	// MaxAckPending is how many frames may be delivered and not acknowledged, for a consumer that is
 	// made here. Default 1024. Acknowledge well before.
 	MaxAckPending int
-	// PullBytes is how much is asked for at a time, and so what may wait here. Default 9 MiB. It grows
-	// where a message is larger.
+	// PullBytes is how much may be under way and wait here, in two requests. Default 9 MiB. Where a
+	// message is larger than half of it, it is one request, which grows as far as it must.
 	PullBytes int
 }
 
@@ -138,7 +138,7 @@ func (c *Conn) Durable(id frame.CameraID, o DurableOptions) (*Durable, error) {
 	}
 	d := &Durable{
 		id: id, o: o, log: c.log.With("camera", id, "durable", o.Name), nc: new(framesConn), out: make(chan Stored),
-		position: position{last: o.After, safe: o.After, pullBytes: o.PullBytes},
+		position: position{last: o.After, safe: o.After, pullBytes: o.PullBytes / 2},
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -28,6 +28,8 @@ type position struct {
 	pullBatch        int       // messages
 	pullExpires      time.Duration
 	rewinds          int // without a new message
+	suspected        int // losses since suspectedAt
+	suspectedAt      time.Time
 }
 
 // What makes a Durable wait for the stream.

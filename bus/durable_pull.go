@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 // One request for messages: for how many, how long it stands, and how often the server says
 // meanwhile that it is there.
 const (
-	pullBatch     = 512
+	pullBatch     = 1024
 	pullExpires   = 30 * time.Second
 	pullHeartbeat = 5 * time.Second
 	pullSilence   = 2*pullHeartbeat + time.Second
@@ -59,11 +60,13 @@ func (d *Durable) run(ctx context.Context) {
 			sleep(ctx, firstBackoff/4)
 			continue
 		case errors.Is(err, errLost):
+			elsewhere := fmt.Errorf("frames of the consumer %s do not arrive here: does another recorder use it? Give each its own --durable", d.o.Name)
+			d.suspect(elsewhere)
 			if d.rewinds++; d.rewinds < manyRewinds {
 				d.log.Debug("stored frames", "error", err, "after", d.last)
 				continue
 			}
-			err = fmt.Errorf("frames of the consumer %s do not arrive here: does another recorder use it? Give each its own --durable", d.o.Name)
+			err = elsewhere
 		}
 		d.explain(err)
 		if errors.Is(err, errNoStream) || errors.Is(err, errNotRecorded) {
@@ -74,6 +77,19 @@ func (d *Durable) run(ctx context.Context) {
 		backoff = min(2*backoff, mostBackoff)
 	}
 }
+
+// suspect says once a minute that messages are lost more often than connections are.
+func (d *Durable) suspect(err error) {
+	now := time.Now()
+	if now.Sub(d.suspectedAt) > suspectFor {
+		d.suspectedAt, d.suspected = now, 0
+	}
+	if d.suspected++; d.suspected == manyRewinds {
+		d.log.Warn("stored frames come late", "error", err)
+	}
+}
+
+const suspectFor = time.Minute
 
 // explain makes err the reason why nothing comes, and logs it when it is a new one.
 func (d *Durable) explain(err error) {
@@ -120,7 +136,7 @@ func (d *Durable) awaitConnection(ctx context.Context) error {
 func (d *Durable) receive(ctx context.Context) error {
 	lost := d.nc.StatusChanged(nats.RECONNECTING, nats.DISCONNECTED, nats.CLOSED)
 	defer d.nc.RemoveStatusListener(lost)
-	arrived := make(chan *nats.Msg, d.pullBatch+16) // a pull never brings more
+	arrived := make(chan *nats.Msg, 2*d.pullBatch+64) // more does not come of two requests
 	inbox := d.nc.NewInbox()
 	sub, err := d.nc.ChanSubscribe(inbox+".*", arrived)
 	if err != nil {
@@ -132,72 +148,101 @@ func (d *Durable) receive(ctx context.Context) error {
 	defer stop()
 	silence := time.NewTimer(pullSilence)
 	defer silence.Stop()
-	for n := 1; ; n++ {
-		p := pull{reply: fmt.Sprintf("%s.%d", inbox, n), left: d.pullBatch}
-		request, err := json.Marshal(struct {
-			Expires   time.Duration `json:"expires"`
-			Batch     int           `json:"batch"`
-			MaxBytes  int           `json:"max_bytes"`
-			Heartbeat time.Duration `json:"idle_heartbeat"`
-		}{d.pullExpires, p.left, d.pullBytes, min(pullHeartbeat, d.pullExpires/3)})
-		if err != nil {
-			return fmt.Errorf("ask for stored frames: %w", err)
-		}
-		if err := d.nc.PublishRequest(subject, p.reply, request); err != nil {
-			return ErrDisconnected
-		}
-		for p.left > 0 {
-			select {
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			case <-lost:
-				return ErrDisconnected
-			case <-silence.C:
-				if len(arrived) == 0 { // the caller may have taken long, and not the server
-					return fmt.Errorf("%w for %v", errNoAnswer, pullSilence)
-				}
-			case m := <-arrived:
-				if err := d.take(ctx, m, &p); err != nil {
-					return err
-				}
+	asked := asking{open: make(map[string]bool)}
+	for n := 1; ; {
+		for asked.room(d.pullBytes, d.pullBytes <= d.o.PullBytes/2) {
+			reply := fmt.Sprintf("%s.%d", inbox, n)
+			n++
+			request, err := json.Marshal(struct {
+				Expires   time.Duration `json:"expires"`
+				Batch     int           `json:"batch"`
+				MaxBytes  int           `json:"max_bytes"`
+				Heartbeat time.Duration `json:"idle_heartbeat"`
+			}{d.pullExpires, d.pullBatch, d.pullBytes, min(pullHeartbeat, d.pullExpires/3)})
+			if err != nil {
+				return fmt.Errorf("ask for stored frames: %w", err)
 			}
-			silence.Reset(pullSilence)
+			if err := d.nc.PublishRequest(subject, reply, request); err != nil {
+				return ErrDisconnected
+			}
+			asked.add(reply, d.pullBatch, d.pullBytes)
 		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-lost:
+			return ErrDisconnected
+		case <-silence.C:
+			if len(arrived) == 0 { // the caller may have taken long, and not the server
+				return fmt.Errorf("%w for %v", errNoAnswer, pullSilence)
+			}
+		case m := <-arrived:
+			if err := d.take(ctx, m, &asked); err != nil {
+				return err
+			}
+		}
+		silence.Reset(pullSilence)
 	}
 }
 
-// pull is one request for messages.
-type pull struct {
-	reply string
-	left  int // how many messages may still come
-	came  int
+// asking is what has been asked for and has not come.
+type asking struct {
+	open            map[string]bool // requests, by their reply subjects
+	messages, bytes int
+}
+
+// room says whether to ask for more, so many bytes. Two requests overlap, so that the server need not
+// wait for the next one; it deals messages out to both.
+func (a *asking) room(bytes int, overlap bool) bool {
+	if a.messages <= 0 || a.bytes <= 0 { // a request that is fulfilled ends without a word
+		clear(a.open)
+		a.messages, a.bytes = 0, 0
+	}
+	return len(a.open) == 0 || overlap && len(a.open) == 1 && a.bytes <= bytes
+}
+
+func (a *asking) add(reply string, messages, bytes int) {
+	a.open[reply] = true
+	a.messages += messages
+	a.bytes += bytes
+}
+
+// end notes that a request has ended before it was fulfilled, and returns how many bytes of it had
+// not come.
+func (a *asking) end(m *nats.Msg) (bytes int) {
+	delete(a.open, m.Subject)
+	messages, _ := strconv.Atoi(m.Header.Get("Nats-Pending-Messages"))
+	bytes, _ = strconv.Atoi(m.Header.Get("Nats-Pending-Bytes"))
+	a.messages -= messages
+	a.bytes -= bytes
+	return bytes
 }
 
 // take handles one message of the server.
-func (d *Durable) take(ctx context.Context, m *nats.Msg, p *pull) error {
+func (d *Durable) take(ctx context.Context, m *nats.Msg, asked *asking) error {
 	if strings.HasPrefix(m.Reply, "$JS.ACK.") {
-		p.left, p.came = p.left-1, p.came+1
+		asked.messages--
+		asked.bytes -= m.Size()
 		return d.accept(ctx, m)
 	}
 	status, text := m.Header.Get("Status"), strings.ToLower(m.Header.Get("Description"))
 	switch {
 	case status == "":
 		d.log.Debug("a message that is neither a frame nor the server's", "subject", m.Subject)
-	case m.Subject != p.reply && status != "503": // of a request before this one
+	case !asked.open[m.Subject] && status != "503": // of a request that counts no more
 	case status == "100": // the server is there
 		d.ready()
-	case status == "404", status == "408": // none for so long
-		p.left = 0
-	case strings.Contains(text, "batch completed"):
-		p.left = 0
+	case status == "404", status == "408", strings.Contains(text, "batch completed"): // none for so long
+		asked.end(m)
 	case strings.Contains(text, "message size exceeds"):
-		p.left = 0
-		if p.came == 0 && d.pullBytes < mostPullBytes {
-			d.pullBytes = min(2*d.pullBytes, mostPullBytes)
-			d.log.Info("a stored frame is larger than what is asked for at a time: asking for more", "bytes", d.pullBytes)
-		} else if p.came == 0 {
+		if asked.end(m) < d.pullBytes {
+			return nil // it had brought others
+		}
+		if d.pullBytes >= mostPullBytes {
 			return fmt.Errorf("a stored frame does not fit %d bytes, which is all that can be asked for at a time", d.pullBytes)
 		}
+		d.pullBytes = min(max(2*d.pullBytes, d.o.PullBytes), mostPullBytes)
+		d.log.Info("a stored frame is larger than what is asked for at a time: asking for more", "bytes", d.pullBytes)
 	case status == "503":
 		return errors.New("the consumer does not answer")
 	default: // consumer deleted, leadership change, server shutdown

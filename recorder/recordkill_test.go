@@ -129,6 +129,7 @@ func TestRecordBrokerRestored(t *testing.T) {
 		if err := g.server.Close(); err != nil {
 			t.Fatal(err)
 		}
+		eventually(t, "the publisher has noticed", func() bool { return !g.nc.IsConnected() })
 		between()
 		g.startBroker(address)
 		eventually(t, "the broker is back", g.nc.IsConnected)
