@@ -244,6 +244,44 @@ func TestKeepStreams(t *testing.T) {
 	eventually(t, func() bool { return log.has("level=ERROR", "no room") })
 }
 
+// What is recorded is not called unwanted before it is known what is wanted.
+func TestKeepStreamsKnowsWhatIsWanted(t *testing.T) {
+	server := startBroker(t, broker.Config{})
+	var log lockedLog
+	conn, err := bus.Connect(context20(t), bus.Options{Server: server.URL(), Log: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if _, err := conn.Provision(context20(t), "front", roomy); err != nil {
+		t.Fatal(err)
+	}
+	camera := newCamera(t, conn, "front", 1000)
+	eventually(t, func() bool {
+		if err := camera.publish(t.Context()); err != nil {
+			t.Error(err)
+		}
+		_, err := conn.Newest(context20(t), "front")
+		return err == nil
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	var wanted bus.Latest[bus.Recorded]
+	longer := roomy
+	longer.Age = 2 * time.Hour
+	wanted.Put(bus.Recorded{"front": longer})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		conn.KeepStreams(ctx, &wanted)
+	}()
+	eventually(t, func() bool { return log.has("FRAMES_front", "updated") })
+	cancel()
+	<-done
+	if log.has("not recorded any more") {
+		t.Error("a camera that is recorded was called one that is not")
+	}
+}
+
 // lockedLog is what was logged.
 type lockedLog struct {
 	mu   sync.Mutex

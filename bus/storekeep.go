@@ -34,8 +34,9 @@ func (c *Conn) KeepStreams(ctx context.Context, wanted *Latest[Recorded]) {
 	defer c.control.RemoveStatusListener(connected)
 	reader := wanted.Reader()
 	var now Recorded
+	known := false // until then it would be none
 	for {
-		if c.control.IsConnected() {
+		if known && c.control.IsConnected() {
 			k.provision(ctx, now)
 		}
 		select {
@@ -47,7 +48,7 @@ func (c *Conn) KeepStreams(ctx context.Context, wanted *Latest[Recorded]) {
 			if err != nil {
 				return
 			}
-			now = next
+			now, known = next, true
 			clear(k.next)
 		case <-ctx.Done():
 			return
