@@ -71,7 +71,7 @@ func newCamera(id frame.CameraID, cfg CameraConfig, deps Deps, host string) (*ca
 	sender.recorded.Store(cfg.Recorded())
 	return &camera{
 		id: id, cfg: cfg, spec: spec, bus: deps.Bus, state: state, log: log, now: deps.Now,
-		open:    opener(spec.Kind, cfg.Isolate == nil || *cfg.Isolate, deps.Worker),
+		open:    opener(spec.Kind, cfg.Isolate == nil || *cfg.Isolate, deps.Worker, deps.spare),
 		sender:  sender,
 		tuning:  newTuning(spec, cfg.Quality, kept),
 		leases:  newLeases(),
@@ -128,8 +128,11 @@ func (c *camera) run(ctx context.Context) error {
 // capture opens the source again and again, and returns when ctx is done or the source has ended.
 func (c *camera) capture(ctx context.Context, pictures *source.Slot[source.Picture]) {
 	pause := backoff{most: time.Second}
-	if c.spec.Remote() {
+	switch {
+	case c.spec.Remote():
 		pause.most = 10 * time.Second
+	case c.spec.Kind == source.KindV4L2: // a look costs nothing
+		pause.most = 500 * time.Millisecond
 	}
 	lastSaid := ""
 	for anew := false; ; {

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/publisher/source/worker"
 )
 
 // Run publishes the cameras until ctx is done, or until every one has come to its end (files that
@@ -30,6 +31,12 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	if err != nil {
 		return fmt.Errorf("this machine's name: %w", err)
 	}
+	deps.spare = worker.NewSpare(deps.Worker)
+	defer func() {
+		if err := deps.spare.Close(); err != nil {
+			deps.Log.Warn("end a capture process", "error", err)
+		}
+	}()
 	f := fleet{deps: deps, host: host, cameras: make(map[frame.CameraID]*member), ended: make(chan ending)}
 	defer f.end()
 	if err := f.apply(ctx, cfg); err != nil {

@@ -41,20 +41,25 @@ func native(kind source.Kind) bool {
 }
 
 // opener is Opener, in a process of its own where native code would run and there is a command
-// for one.
-func opener(kind source.Kind, isolate bool, command []string) source.Opener {
+// for one. spare is that of all cameras; it may be nil.
+func opener(kind source.Kind, isolate bool, command []string, spare *worker.Spare) source.Opener {
 	if !native(kind) || !isolate || len(command) == 0 || !opencv.Built {
 		return Opener(kind)
 	}
-	open := worker.Opener(command)
-	if kind != source.KindV4L2 {
-		return open
+	if kind != source.KindV4L2 || spare == nil {
+		return worker.Opener(command)
 	}
-	// A camera that is unplugged is looked for every second or so: not with a process each time.
+	// A camera that is unplugged is looked for again and again: not with a process each time, but with one
+	// that waits, so that its pictures are back as soon as it is.
 	return func(ctx context.Context, spec source.Spec, env source.Env) (source.Source, error) {
 		if _, err := v4l2.Probe(spec.Address); err != nil {
+			spare.Ready()
 			return nil, fmt.Errorf("%s: %w", spec, err)
 		}
-		return open(ctx, spec, env)
+		src, err := spare.Open(ctx, spec, env)
+		if err == nil {
+			spare.Ready()
+		}
+		return src, err
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
 	"github.com/lensbus/lensbus/publisher/source"
+	"github.com/lensbus/lensbus/publisher/source/worker"
 )
 
 // Config is the publisher's part of the configuration file.
@@ -144,6 +145,8 @@ type Deps struct {
 	Replace bool
 	// Metrics get the cameras' numbers; nil: nobody wants them.
 	Metrics *Metrics
+
+	spare *worker.Spare // for all cameras of a Run; nil: none
 }
 
 // ErrTaken: another publisher has the camera on the bus.

@@ -16,6 +16,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/lensbus/lensbus/cli"
 	"github.com/lensbus/lensbus/publisher"
 	"github.com/lensbus/lensbus/publisher/source"
 	"github.com/lensbus/lensbus/publisher/source/opencv"
@@ -27,6 +28,9 @@ const (
 	envRaw      = "LENSBUS_V4L2_RAW"      // devices of vivid, with commas between; all go with the first one's unbinding
 	envLoopback = "LENSBUS_V4L2_LOOPBACK" // the device of v4l2loopback
 )
+
+// asLensbus, as the first argument, makes this program lensbus itself.
+const asLensbus = "test-lensbus"
 
 // patience is how long anything may take: the machine may be an emulated one, many times slower
 // than a real one.
@@ -44,6 +48,9 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		os.Exit(0)
+	}
+	if len(os.Args) > 2 && os.Args[1] == asLensbus {
+		os.Exit(cli.Main(cli.Program{Args: os.Args[2:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}))
 	}
 	if os.Getenv(envRaw) == "" || os.Getenv(envLoopback) == "" {
 		fmt.Fprintf(os.Stderr, "needs cameras: %s and %s are not set; `make test-v4l2` provides a machine with them\n", envRaw, envLoopback)

@@ -5,7 +5,6 @@ package v4l2
 import (
 	"context"
 	"log/slog"
-	"os/exec"
 	"sync"
 	"testing"
 	"time"
@@ -51,6 +50,13 @@ func (w *watched) all() []arrival {
 // publish runs a broker, a publisher of the cameras, and a viewer of each.
 func publish(t *testing.T, isolate bool, cameras map[frame.CameraID]string) map[frame.CameraID]*watched {
 	t.Helper()
+	views, _ := publishAt(t, isolate, cameras)
+	return views
+}
+
+// publishAt is publish, with the broker's URL.
+func publishAt(t *testing.T, isolate bool, cameras map[frame.CameraID]string) (views map[frame.CameraID]*watched, url string) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	server, err := broker.Start(ctx, broker.Config{Listen: "127.0.0.1:0"}, slog.New(slog.DiscardHandler))
@@ -70,7 +76,7 @@ func publish(t *testing.T, isolate bool, cameras map[frame.CameraID]string) map[
 		return conn
 	}
 	config := publisher.Config{Cameras: map[frame.CameraID]publisher.CameraConfig{}}
-	views := map[frame.CameraID]*watched{}
+	views = map[frame.CameraID]*watched{}
 	viewer := connect()
 	for id, text := range cameras {
 		config.Cameras[id] = publisher.CameraConfig{Source: text, OpenTimeout: patience, ReadTimeout: patience, Isolate: &isolate}
@@ -94,7 +100,7 @@ func publish(t *testing.T, isolate bool, cameras map[frame.CameraID]string) map[
 		cancel()
 		running.Wait()
 	})
-	return views
+	return views, server.URL()
 }
 
 func (w *watched) receive(m *nats.Msg) {
@@ -136,10 +142,7 @@ func TestUnplugAndReplugWhilePublishing(t *testing.T) {
 }
 
 func unplugAndReplug(t *testing.T, isolate bool) {
-	bound := 3 * time.Second
-	if isolate { // of which starting a process is next to nothing, but not on an emulated machine
-		bound += 2 * processStart(t)
-	}
+	const bound = 3 * time.Second
 	webcam := plugIn(t)
 	views := publish(t, isolate, map[frame.CameraID]string{
 		"raw":    "v4l2:" + rawDevice() + "?width=320&height=180&fps=5",
@@ -168,18 +171,6 @@ func unplugAndReplug(t *testing.T, isolate bool) {
 			t.Fatalf("picture %d is none that the camera sent", f.Seq)
 		}
 	}
-}
-
-// processStart is how long a capture process takes here to be there and end again: without a request
-// it does nothing else.
-func processStart(t *testing.T) time.Duration {
-	t.Helper()
-	command := workerCommand(t)
-	began := time.Now()
-	_ = exec.CommandContext(t.Context(), command[0], command[1:]...).Run() // fails, for want of a request
-	took := time.Since(began)
-	t.Logf("a capture process takes %v to start", took.Round(time.Millisecond))
-	return took
 }
 
 // noGap checks that a viewer was sent every frame of one run of the camera.

@@ -22,30 +22,35 @@ import (
 // Nothing secret may be in command.
 func Opener(command []string) source.Opener {
 	return func(ctx context.Context, spec source.Spec, env source.Env) (source.Source, error) {
-		shift := func() time.Duration { return 0 }
-		if now := env.Now; now != nil { // the child's clock is this machine's
-			shift = func() time.Duration { return now().Round(0).Sub(time.Now().Round(0)) }
-		}
-		env = env.OrDefaults()
-		name := spec.Redacted()
-		p, err := start(command)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		w := &worker{
-			name: name, spec: spec, env: env, process: p, shift: shift, asked: settings{Quality: env.Quality, FPS: spec.FPS},
-			slot: source.NewSlot[source.Picture](), opened: make(chan struct{}), ended: make(chan struct{}), heard: make(chan struct{}),
-		}
-		w.readers.Go(w.listen)
-		w.readers.Go(w.receive)
-		if err := w.open(ctx); err != nil {
-			if failed := w.Close(); failed != nil {
-				env.Log.LogAttrs(ctx, slog.LevelWarn, "end a capture process", slog.Any("error", failed))
-			}
-			return nil, err
-		}
-		return w, nil
+		return openWith(ctx, spec, env, func() (*process, error) { return start(command) })
 	}
+}
+
+// openWith opens a source in the process that begin returns.
+func openWith(ctx context.Context, spec source.Spec, env source.Env, begin func() (*process, error)) (source.Source, error) {
+	shift := func() time.Duration { return 0 }
+	if now := env.Now; now != nil { // the child's clock is this machine's
+		shift = func() time.Duration { return now().Round(0).Sub(time.Now().Round(0)) }
+	}
+	env = env.OrDefaults()
+	name := spec.Redacted()
+	p, err := begin()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	w := &worker{
+		name: name, spec: spec, env: env, process: p, shift: shift, asked: settings{Quality: env.Quality, FPS: spec.FPS},
+		slot: source.NewSlot[source.Picture](), opened: make(chan struct{}), ended: make(chan struct{}), heard: make(chan struct{}),
+	}
+	w.readers.Go(w.listen)
+	w.readers.Go(w.receive)
+	if err := w.open(ctx); err != nil {
+		if failed := w.Close(); failed != nil {
+			env.Log.LogAttrs(ctx, slog.LevelWarn, "end a capture process", slog.Any("error", failed))
+		}
+		return nil, err
+	}
+	return w, nil
 }
 
 // worker is a source in another process.

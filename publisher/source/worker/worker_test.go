@@ -430,3 +430,65 @@ func TestGivenClock(t *testing.T) {
 		t.Errorf("captured at %v, want %v", picture.Captured, want)
 	}
 }
+
+// A process that was started ahead is the one that opens the source, and none is left behind.
+func TestSpareProcess(t *testing.T) {
+	spare := NewSpare(command(t))
+	waiting := func() *process { spare.mu.Lock(); defer spare.mu.Unlock(); return spare.waiting }
+	take := func(src source.Source, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := src.Next(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if err := src.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	open := func() (source.Source, error) { return spare.Open(t.Context(), spec("camera", 64), source.Env{}) }
+	take(open()) // without one
+
+	spare.Ready()
+	ahead := waiting()
+	spare.Ready()
+	if ahead == nil || waiting() != ahead {
+		t.Fatal("another process was started while one waits")
+	}
+	src, err := open()
+	if w, ok := src.(*worker); !ok || w.process != ahead || waiting() != nil {
+		t.Error("not the process that waited")
+	}
+	take(src, err)
+
+	spare.Ready() // one that dies while it waits
+	dead := waiting()
+	if err := dead.handle.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-dead.exited
+	take(open())
+	spare.Ready()
+	dead = waiting()
+	if err := dead.handle.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-dead.exited
+	spare.Ready()
+	last := waiting()
+	if last == dead || last == nil {
+		t.Error("the dead one is still waiting")
+	}
+	for range 2 {
+		if err := spare.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if !last.over() {
+		t.Error("a process is left behind")
+	}
+	if spare.Ready(); waiting() != nil {
+		t.Error("a process after the end")
+	}
+}
