@@ -117,13 +117,20 @@ func (s *Server) camera(preview func(*http.Request) bool, handle cameraHandler) 
 			s.refuse(w, r, http.StatusServiceUnavailable, "the server is ending")
 			return
 		}
+		if errors.Is(err, bus.ErrNotAllowed) {
+			s.refuse(w, r, http.StatusForbidden, "this page's own credentials are not for camera "+string(id))
+			return
+		}
 		if err != nil {
 			s.log.Error("receive a camera", "camera", id, "error", err)
 			s.refuse(w, r, http.StatusServiceUnavailable, "camera "+string(id)+" cannot be received")
 			return
 		}
 		defer f.release()
-		if !s.awaitKnown(r.Context(), f) {
+		if known := s.awaitKnown(r.Context(), f); f.isDenied() {
+			s.refuse(w, r, http.StatusForbidden, "this page's own credentials are not for camera "+string(id))
+			return
+		} else if !known {
 			s.refuse(w, r, http.StatusNotFound, "no camera "+string(id)+": it has sent neither a picture nor its state")
 			return
 		}
@@ -164,6 +171,7 @@ func (s *Server) awaitKnown(ctx context.Context, f *feed) bool {
 	select {
 	case <-f.known:
 		return true
+	case <-f.denied:
 	case <-timer.C:
 	case <-ctx.Done():
 	}

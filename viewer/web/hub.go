@@ -2,6 +2,8 @@ package web
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -16,6 +18,7 @@ type hub struct {
 	conn    *bus.Conn
 	cameras *viewer.Cameras
 	linger  time.Duration
+	log     *slog.Logger
 
 	mu     sync.Mutex
 	feeds  map[feedKey]*feed
@@ -76,6 +79,7 @@ type feed struct {
 	pictures bus.Latest[*picture]
 	signals  bus.Latest[signal]
 	known    chan struct{} // closed when the camera has shown that it exists
+	denied   chan struct{} // closed when the server has refused it to this page
 	cancel   context.CancelFunc
 	done     chan struct{}
 
@@ -109,7 +113,7 @@ func (h *hub) attach(key feedKey) (*feed, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	f := &feed{hub: h, feedKey: key, source: source, known: make(chan struct{}), cancel: cancel, done: make(chan struct{}), refs: 1}
+	f := &feed{hub: h, feedKey: key, source: source, known: make(chan struct{}), denied: make(chan struct{}), cancel: cancel, done: make(chan struct{}), refs: 1}
 	h.feeds[key] = f
 	go func() {
 		defer close(f.done)
@@ -126,7 +130,7 @@ func (f *feed) release() {
 		h.mu.Unlock()
 		return
 	}
-	if h.linger > 0 && f.isKnown() {
+	if h.linger > 0 && f.isKnown() && !f.isDenied() {
 		var timer *time.Timer
 		timer = time.AfterFunc(h.linger, func() { h.drop(f, timer) })
 		f.timer = timer
@@ -209,6 +213,15 @@ func (f *feed) close() {
 	f.signals.Close(bus.ErrClosed)
 }
 
+func (f *feed) isDenied() bool {
+	select {
+	case <-f.denied:
+		return true
+	default:
+		return false
+	}
+}
+
 func (f *feed) isKnown() bool {
 	select {
 	case <-f.known:
@@ -249,6 +262,12 @@ func (f *feed) run(ctx context.Context) {
 			from, preview = instead.reader, false
 		}
 		got, _, err := from.Next(ctx)
+		if errors.Is(err, bus.ErrNotAllowed) {
+			f.hub.log.Error("the page cannot receive a camera", "error", err)
+			close(f.denied)
+			f.pictures.Close(err)
+			f.signals.Close(err)
+		}
 		if err != nil {
 			return
 		}

@@ -99,7 +99,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, bus: deps.Bus, log: deps.Log, metrics: newMetrics(), others: deps.Metrics, ready: deps.Ready, cameras: cameras,
-		hub:     &hub{conn: deps.Bus, cameras: cameras, linger: cfg.Linger, feeds: make(map[feedKey]*feed)},
+		hub:     &hub{conn: deps.Bus, cameras: cameras, linger: cfg.Linger, log: deps.Log, feeds: make(map[feedKey]*feed)},
 		door:    door,
 		pair:    pair,
 		ending:  make(chan struct{}),

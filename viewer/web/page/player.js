@@ -248,6 +248,7 @@ class Track {
   #clock;
   #answered;
   #why = "";
+  #seeks = 0;
   #stale = false; // the picture on the screen is of another moment
 
   constructor(id, screen, recorded, clock, answered) {
@@ -291,19 +292,22 @@ class Track {
 
   #frame(frame) {
     const { header } = frame;
+    const seeks = this.#seeks;
     this.#screen.show({
       ...frame,
       drawn: () => {
+        if (seeks !== this.#seeks) return; // it was being decoded when somebody went elsewhere
         if (!this.replay || header.captured_ms === this.captured && !this.#stale) return;
         this.#stale = false;
         this.captured = header.captured_ms;
         this.#say("picture");
       },
-      failed: () => this.#say("none", { why: "What was recorded there cannot be decoded." }),
+      failed: () => seeks === this.#seeks && this.#say("none", { why: "What was recorded there cannot be decoded." }),
     });
   }
 
   seek(position) {
+    this.#seeks++;
     this.answer = this.next = this.gap = undefined;
     this.lost = false;
     this.#why = "";
