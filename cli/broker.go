@@ -29,7 +29,7 @@ func (c *brokerCommand) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	return s.withBroker(ctx, f.Broker, func(server *broker.Server, conn *bus.Conn) error {
-		kept := newStreams(f)
+		kept := s.newStreams(ctx, conn, f)
 		return s.life.beside(ctx, s.numbers(f.Metrics, server.Ready, server.Metrics()), func() error {
 			return s.life.run(ctx, kept.role(conn), kept.reread(s, c.fileFlag))
 		})

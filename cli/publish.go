@@ -58,7 +58,7 @@ func (c *publishCommand) Run(ctx context.Context, s *session) error {
 		return usage(err)
 	}
 	return s.withBroker(ctx, f.Broker, func(server *broker.Server, conn *bus.Conn) error {
-		return c.publish(ctx, s, server, conn, f, newStreams(f))
+		return c.publish(ctx, s, server, conn, f, s.newStreams(ctx, conn, f))
 	})
 }
 
@@ -71,11 +71,12 @@ func (c *publishCommand) publish(ctx context.Context, s *session, server *broker
 		all = append(all, server.Metrics())
 	}
 	return s.life.beside(ctx, s.numbers(f.Metrics, ready(conn, server), all...), func() error {
-		roles := []role{s.publisher(conn, f, c.fileFlag, c.cameraFlags, c.controlFlags, cameras, func(f file) { kept.want(s, f) })}
-		if kept != nil {
-			roles = append(roles, kept.role(conn))
+		publisher := s.publisher(conn, f, c.fileFlag, c.cameraFlags, c.controlFlags, cameras, func(f file) { kept.want(s, f) })
+		run := func() error { return s.life.run(ctx, publisher) }
+		if kept == nil {
+			return run()
 		}
-		return s.life.run(ctx, roles...)
+		return s.life.beside(ctx, kept.role(conn), run) // which ends with the cameras
 	})
 }
 

@@ -88,9 +88,26 @@ type streams struct {
 	kept   bool // the broker's store is
 }
 
-func newStreams(f file) *streams {
+// newStreams makes the streams of the file's recorded cameras, so that no frame comes before they are
+// there. What goes wrong is for the role to say, and to mend.
+func (s *session) newStreams(ctx context.Context, conn *bus.Conn, f file) *streams {
 	k := &streams{kept: f.Broker.Store != ""}
-	k.wanted.Put(recordedOf(f))
+	recorded := recordedOf(f)
+	k.wanted.Put(recorded)
+	ctx, cancel := context.WithTimeout(ctx, answerWait)
+	defer cancel()
+	if conn.WaitConnected(ctx) != nil {
+		return k
+	}
+	for _, id := range slices.Sorted(maps.Keys(recorded)) {
+		plan, err := conn.Provision(ctx, id, recorded[id])
+		if err != nil {
+			break
+		}
+		if plan.Action != bus.StreamKept {
+			s.log.Info("stream "+string(plan.Action), "camera", id, "stream", plan.Stream, "changes", plan.Changes)
+		}
+	}
 	return k
 }
 

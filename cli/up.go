@@ -44,7 +44,7 @@ func (c *upCommand) Run(ctx context.Context, s *session) error {
 	}
 	return s.withBroker(ctx, f.Broker, func(server *broker.Server, conn *bus.Conn) error {
 		cameras, recordings := publisher.NewMetrics(), recorder.NewMetrics()
-		kept, reloads := newStreams(f), make(reloads)
+		kept, reloads := s.newStreams(ctx, conn, f), make(reloads)
 		roles := []role{
 			s.page(conn, f, recordings.Ready, server.Metrics(), conn.Metrics(), cameras, recordings),
 			kept.role(conn), s.recorderOf(conn, f, recordings, reloads),
