@@ -104,7 +104,9 @@ func (c *camera) set(ctx context.Context, request []byte) (bus.Reply, error) {
 	if err != nil {
 		return bus.Reply{}, refuse(400, "%v", err)
 	}
-	closed := c.state.status().State == frame.StateIdle
+	state := c.state.status().State
+	// What was saved may be why the camera cannot be opened.
+	closed := state == frame.StateIdle || change.Forget && state == frame.StateLost
 	if resized := to.Width != before.Width || to.Height != before.Height; closed && resized && to.Width > 0 && !c.device.TakesSize(to.Width, to.Height) {
 		return bus.Reply{}, refuse(409, "the camera does not have %dx%d%s", to.Width, to.Height, c.offers())
 	}
@@ -121,7 +123,7 @@ func (c *camera) set(ctx context.Context, request []byte) (bus.Reply, error) {
 		undo()
 		return bus.Reply{}, refuse(409, "%v%s", c.spec.ScrubError(err), c.offers())
 	} else if to.Width != before.Width || to.Height != before.Height {
-		c.awaitSize(ctx, to)
+		c.awaitSize(ctx, c.tuning.settings())
 	}
 	switch {
 	case change.Save:

@@ -232,6 +232,19 @@ func TestForget(t *testing.T) {
 	}
 }
 
+// Settings that a camera can no longer be opened with are forgotten while it is lost.
+func TestForgetOfALostCamera(t *testing.T) {
+	b := newBench(t, broker.Config{}, CameraConfig{})
+	b.openErr = errors.New("not with this size")
+	b.camera.tuning.adopt(frame.Settings{Width: 640, Height: 480})
+	b.run()
+	b.status("lost", func(s frame.Status) bool { return s.State == frame.StateLost })
+	var d frame.Detail
+	if err := b.conn.Control(t.Context(), "front", frame.VerbSet, frame.Change{Forget: true}, &d); err != nil || d.Settings.Width != 0 {
+		t.Errorf("%+v, %v", d.Settings, err)
+	}
+}
+
 // Writing to a slow disk holds up nobody who only wants to know.
 func TestSavingHoldsUpNobody(t *testing.T) {
 	dir := t.TempDir()
