@@ -19,6 +19,10 @@ FUZZTIME ?= 20s
 BENCH    ?= .
 BENCHTIME ?= 1s
 ARGS     ?=
+SOAK_DURATION ?= 5m
+SOAK_CAMERAS ?= 4
+SOAK_RECORDER_KILLS ?= 50
+SOAK_BROKER_KILLS ?= 10
 
 # Footage for the tests that want real pictures: a file beside the checkout where there is one;
 # without it they take what a dependency ships.
@@ -96,6 +100,12 @@ fuzz: ## Every fuzz target for FUZZTIME (20s) each
 			CGO_ENABLED=0 $(GO) test -buildvcs=false -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$(dirname $$file); \
 		done; \
 	done
+
+# Times, sizes and who is hit how often: test/nemesis/lossless_test.go has all SOAK_ variables.
+.PHONY: soak
+soak: ## Recording under kill -9: SOAK_DURATION (5m), SOAK_CAMERAS, SOAK_RECORDER_KILLS, SOAK_BROKER_KILLS; NEMESIS_SEED repeats one
+	SOAK_DURATION=$(SOAK_DURATION) SOAK_CAMERAS=$(SOAK_CAMERAS) SOAK_RECORDER_KILLS=$(SOAK_RECORDER_KILLS) SOAK_BROKER_KILLS=$(SOAK_BROKER_KILLS) \
+		CGO_ENABLED=0 $(GO) test -buildvcs=false -count 1 -v -timeout 24h -run '^TestSoak$$' $(GOTESTFLAGS) ./test/nemesis
 
 .PHONY: bench
 bench: ## Benchmarks with allocations (BENCH=REGEXP, BENCHTIME=1s)

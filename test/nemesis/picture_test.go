@@ -91,6 +91,23 @@ func readPicture(data []byte) (n name, ok bool) {
 	return n, checksum(blank) == uint32(want)
 }
 
+// fullHD makes one of several pictures of 1920x1080 that are as large as those of a camera.
+func fullHD(n int) ([]byte, error) {
+	random := rand.New(rand.NewPCG(uint64(n), 1))
+	img := image.NewYCbCr(image.Rect(0, 0, 1920, 1080), image.YCbCrSubsampleRatio420)
+	for y := range 1080 {
+		for x := range 1920 {
+			img.Y[y*img.YStride+x] = uint8(60 + (x+40*n)/16 + y/24 + random.IntN(28))
+		}
+	}
+	for i := range img.Cb {
+		img.Cb[i], img.Cr[i] = uint8(110+i%img.CStride/32), uint8(150-i/img.CStride/16)
+	}
+	var out bytes.Buffer
+	err := jpeg.Encode(&out, img, &jpeg.Options{Quality: 62})
+	return out.Bytes(), err
+}
+
 // TestPicturesTellEveryChange: what all other tests lean on.
 func TestPicturesTellEveryChange(t *testing.T) {
 	n := name{camera: "front", epoch: frame.NewEpoch(), seq: 4711}

@@ -44,6 +44,7 @@ type setup struct {
 	cameras  int
 	fps      float64
 	bytes    int
+	fullHD   int    // see cameras
 	buffer   string // buffer_bytes of each camera; "": the default
 	recorder string // more lines of the recorder's section
 	broker   string // more lines of the broker's section
@@ -62,7 +63,7 @@ func newSystem(t testing.TB, with setup) *system {
 		s.dir = with.dir
 	}
 	address := freeAddress(t)
-	s.cameras = cameras{Server: "nats://" + address, FPS: with.fps, Bytes: with.bytes, Journal: filepath.Join(base, "journal")}
+	s.cameras = cameras{Server: "nats://" + address, FPS: with.fps, Bytes: with.bytes, FullHD: with.fullHD, Journal: filepath.Join(base, "journal")}
 	var text strings.Builder
 	fmt.Fprintf(&text, "server: %s\nbroker:\n  listen: %s\n  store: %s\n  sync: always\n%s", s.cameras.Server, address, s.store, with.broker)
 	fmt.Fprintf(&text, "recorder:\n  dir: %s\n%s", s.dir, with.recorder)
