@@ -63,12 +63,12 @@ func begin[T interface{ Check() error }](ctx context.Context, s *recorderServer,
 			j.granted = request.Credit
 		}
 		// The credit subject last: an asker takes its end for the recorder's.
-		credit, err := j.nc.Subscribe(j.id.CreditSubject(j.name), func(m *nats.Msg) { j.hear(m.Data) })
+		credit, err := j.nc.Subscribe(j.id.CreditSubject(j.name), j.hear)
 		if err == nil {
 			defer func() { _ = credit.Unsubscribe() }() // fails only where the connection has ended
 			err = j.run(ctx, func() error { return run(ctx, request, j) })
 		}
-		j.finish(ctx, r, verb, err)
+		j.finish(ctx, verb, err)
 	})
 	return nil
 }
@@ -83,10 +83,14 @@ func (j *Job) run(ctx context.Context, work func() error) error {
 	return work()
 }
 
-// hear takes a Credit, which may be anything.
-func (j *Job) hear(data []byte) {
+// hear takes a Credit, which may be anything, or the server's word that nobody receives what is sent.
+func (j *Job) hear(m *nats.Msg) {
+	if nobodyThere(m) {
+		j.cancel(errAskerEnded)
+		return
+	}
 	var credit frame.Credit
-	if json.Unmarshal(data, &credit) != nil {
+	if json.Unmarshal(m.Data, &credit) != nil {
 		return
 	}
 	if credit.End {
@@ -192,7 +196,7 @@ func (j *Job) Exported(frames uint64) { j.frames = frames }
 func (j *Job) Rest(captured time.Time) { j.rest = captured }
 
 // finish sends the last message of a job, or the refusal of one that never began.
-func (j *Job) finish(ctx context.Context, r micro.Request, verb string, err error) {
+func (j *Job) finish(ctx context.Context, verb string, err error) {
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
@@ -203,7 +207,7 @@ func (j *Job) finish(ctx context.Context, r micro.Request, verb string, err erro
 		err = fmt.Errorf("%s: it never began", verb)
 		fallthrough
 	case j.number == 0:
-		refuseRequest(r, err)
+		j.refuse(err)
 		return
 	}
 	end := frame.JobEnd{Frames: j.frames, Bytes: j.bytes, Rest: j.rest}
@@ -212,6 +216,14 @@ func (j *Job) finish(ctx context.Context, r micro.Request, verb string, err erro
 		end.Error, end.Code = said.Text, said.Code
 	}
 	_ = j.sendJSON(frame.JobLast, end) // the asker may be gone
+}
+
+// refuse answers a request for a job that does not begin. The request itself is the service's again by
+// then.
+func (j *Job) refuse(err error) {
+	said := saidOf(err)
+	header := nats.Header{micro.ErrorHeader: {said.Text}, micro.ErrorCodeHeader: {strconv.Itoa(said.Code)}}
+	_ = j.nc.PublishMsg(&nats.Msg{Subject: j.inbox, Header: header}) // the asker may be gone
 }
 
 func (j *Job) sendJSON(kind string, v any) error {
@@ -235,7 +247,10 @@ func (j *Job) send(kind string, header nats.Header, data []byte) error {
 	defer j.mu.Unlock()
 	j.number++
 	header[frame.HeaderJobNumber] = []string{strconv.FormatUint(j.number, 10)}
-	if err := j.nc.PublishMsg(&nats.Msg{Subject: j.inbox, Header: header, Data: data}); err != nil {
+	// With a reply subject the server tells where nobody receives it: an asker that was killed, or that
+	// has changed its mind before the job began.
+	m := &nats.Msg{Subject: j.inbox, Reply: j.id.CreditSubject(j.name), Header: header, Data: data}
+	if err := j.nc.PublishMsg(m); err != nil {
 		return fmt.Errorf("send to the asker: %w", err)
 	}
 	j.sent = time.Now()

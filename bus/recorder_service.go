@@ -126,13 +126,9 @@ func (s *recorderServer) handle(ctx context.Context, r micro.Request, answer fun
 		err = answer(ctx, r)
 	}
 	if err != nil {
-		refuseRequest(r, err)
+		said := saidOf(err)
+		_ = r.Error(strconv.Itoa(said.Code), said.Text, nil) // the asker may be gone
 	}
-}
-
-func refuseRequest(r micro.Request, err error) {
-	said := saidOf(err)
-	_ = r.Error(strconv.Itoa(said.Code), said.Text, nil) // the asker may be gone
 }
 
 // saidOf is what an asker is told of err.

@@ -216,7 +216,14 @@ func TestReplayEndsWithTheAsker(t *testing.T) {
 	}
 	wait("closed")
 
-	// One that was killed says nothing more.
+	// One that was killed says nothing more, and the server says so.
+	lost := asker.NATS().NewInbox()
+	if err := asker.NATS().PublishRequest("rec.front.replay", lost, []byte(`{"credit": 100000}`)); err != nil {
+		t.Fatal(err)
+	}
+	wait("nobody receives")
+
+	// One that hangs receives, and says nothing.
 	inbox := asker.NATS().NewInbox()
 	sub, err := asker.NATS().SubscribeSync(inbox)
 	if err != nil {

@@ -45,6 +45,7 @@ type feed struct {
 	asked   bool        // a decoder works on it, or the window has not taken the result
 	ready   *shot       // for the window to take
 	failed  bool        // the last decode failed
+	refused error       // the server has refused the camera to this user
 	spare   *pixels     // memory for the next picture
 	tried   arrival     // what was decoded last, or in vain
 	triedIn image.Point
@@ -69,7 +70,12 @@ func (f *feed) receive(ctx context.Context) {
 	reader := f.live.Reader()
 	for {
 		got, _, err := reader.Next(ctx)
-		if err != nil { // the window or the connection was closed
+		if err != nil { // the window or the connection was closed, or this user may not
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			if errors.Is(err, bus.ErrNotAllowed) {
+				f.refused = err
+			}
 			return
 		}
 		now := time.Now()
@@ -79,6 +85,13 @@ func (f *feed) receive(ctx context.Context) {
 		f.newest = arrival{got, now, f.meter.Live(now)}
 		f.mu.Unlock()
 	}
+}
+
+// refusal is the server's, of the camera to this user; nil: none.
+func (f *feed) refusal() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.refused
 }
 
 // close ends the feed and waits for its goroutine, not for a decoder.

@@ -27,6 +27,7 @@ type tapeState struct {
 	busy    bool      // its next frame is on its way
 	arrived uint64    // counts frames
 	next    time.Time // when its next frame was captured; zero: not known
+	last    time.Time // when the newest that came was captured; zero: none
 	ended   bool      // there is no next one
 }
 
@@ -201,6 +202,9 @@ func (c *playClock) arrived(f *feed, sought <-chan struct{}, captured, now time.
 	}
 	tape.arrived++
 	count = tape.arrived
+	if !captured.IsZero() {
+		tape.last = captured
+	}
 	waited := tape.busy || captured.IsZero()
 	if !waited { // nobody waits for it
 		tape.next = captured
@@ -210,10 +214,28 @@ func (c *playClock) arrived(f *feed, sought <-chan struct{}, captured, now time.
 		c.change(now, func() {
 			if tape.arrived == count && c.tapes[f] == tape {
 				tape.busy, tape.next, tape.ended = false, captured, captured.IsZero()
+				c.stopAtEnd()
 			}
 		})
 	}
 	return count
+}
+
+// stopAtEnd puts the clock back to the very last frame where there are no more: that there are none may
+// have been heard late.
+func (c *playClock) stopAtEnd() {
+	var last time.Time
+	for _, tape := range c.tapes {
+		if !tape.ended {
+			return
+		}
+		if tape.last.After(last) {
+			last = tape.last
+		}
+	}
+	if !last.IsZero() && c.position.After(last) {
+		c.position = last
+	}
 }
 
 // until waits for a moment. Its error is ctx's.

@@ -81,6 +81,12 @@ func TestPlayClock(t *testing.T) {
 		c.arrived(two, again, time.Time{}, time.Now())
 		time.Sleep(time.Hour)
 		at(time.Hour - 10*time.Second) // the end for both
+		again = restart(c, one)
+		c.arrived(one, again, start.Add(time.Hour-5*time.Second), time.Now())
+		delete(c.tapes, two)
+		time.Sleep(time.Minute)
+		c.arrived(one, again, time.Time{}, time.Now())
+		at(time.Hour - 5*time.Second) // the last frame, not a minute later
 		if speed != 2 {
 			t.Errorf("speed %g", speed)
 		}
@@ -98,6 +104,11 @@ func TestPlayClock(t *testing.T) {
 			}
 		}
 	})
+}
+
+func restart(c *playClock, f *feed) <-chan struct{} {
+	_, _, sought := c.begin(f, time.Now())
+	return sought
 }
 
 func TestPlayClockWakes(t *testing.T) {

@@ -137,7 +137,9 @@ func (w *window) refresh(ctx context.Context, now time.Time) error {
 			missed: v.measured.missed, damaged: v.measured.damaged, slow: v.measured.slow,
 		}.label()
 		v.reason = ""
-		if camera, known := w.cameras.Get(v.feed.id); known {
+		if err := v.feed.refusal(); err != nil {
+			v.reason = err.Error()
+		} else if camera, known := w.cameras.Get(v.feed.id); known {
 			v.reason = why(w.online, &camera)
 		} else if !w.online || now.Sub(w.began) > viewer.SilentAfter {
 			v.reason = why(w.online, nil)
