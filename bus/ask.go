@@ -45,8 +45,8 @@ func (l *leg) isRefused() bool {
 	}
 }
 
-// listen hears that the server refuses a request for a picture, which it does not answer, and
-// passes every other error on.
+// listen hears that the server refuses a request for a picture, which it does not answer, or a
+// subscription, and passes every other error on.
 func (k *link) listen(o *nats.Options) error {
 	before := o.AsyncErrorCB
 	o.AsyncErrorCB = func(nc *nats.Conn, sub *nats.Subscription, err error) {
@@ -60,12 +60,18 @@ func (k *link) listen(o *nats.Options) error {
 	return nil
 }
 
-// refuse marks the leg whose request the text names.
+// refuse marks the leg whose request the text names, and ends the one whose subscription it names.
 func (k *link) refuse(text string) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	found := false
 	for _, leg := range k.legs {
+		if strings.Contains(text, `"`+leg.live.subject()+`"`) {
+			found = true
+			leg.denied = true
+			leg.live.latest.Close(&notAllowedError{leg.live.id, "watch"})
+			continue
+		}
 		if strings.Contains(text, `"`+newestSubject(leg.live.id)+`"`) {
 			found = true
 			if !leg.isRefused() {

@@ -70,6 +70,9 @@ func (a *attempts) Dial(network, address string) (net.Conn, error) {
 	}()
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.current != nil { // NATS leaves a connection open over which it was refused
+		_ = a.current.Close()
+	}
 	a.current = try
 	return try, nil
 }

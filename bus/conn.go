@@ -15,6 +15,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -32,8 +33,8 @@ var (
 	// ErrNoPicture: the server keeps no picture of that camera: it has not published yet, or the
 	// server has no JetStream, or this user may not ask.
 	ErrNoPicture = errors.New("no picture kept by the server")
-	// ErrNotAllowed: this user's credentials are not for that camera.
-	ErrNotAllowed = errors.New("these credentials are not for that camera")
+	// ErrNotAllowed: this user's credentials do not allow that; the error says what.
+	ErrNotAllowed = errors.New("these credentials do not allow that")
 	// ErrClosed: Close was called.
 	ErrClosed = errors.New("closed")
 )
@@ -71,7 +72,9 @@ type Conn struct {
 	dial    func(purpose string, more ...nats.Option) (*nats.Conn, error)
 	log     *slog.Logger
 	scope   []frame.CameraID // that this user has rights to; nil: all, or not known
+	narrow  atomic.Bool      // this user may not ask all services at once
 	metrics *metrics
+	refused denials // of all connections
 	control *nats.Conn
 
 	mu     sync.Mutex
@@ -100,8 +103,9 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 		return nil, err
 	}
 	c := &Conn{log: o.Log, scope: o.scope(), metrics: newMetrics()}
+	c.narrow.Store(o.Credentials != nil && o.Credentials.Role != auth.Admin)
 	c.dial = func(purpose string, more ...nats.Option) (*nats.Conn, error) {
-		return dial(purpose, append(slices.Clone(more), c.metrics.watch(purpose))...)
+		return dial(purpose, append(slices.Clone(more), c.metrics.watch(purpose), c.refused.option)...)
 	}
 	if c.control, err = c.dial("control"); err != nil {
 		return nil, fmt.Errorf("connect to NATS: %w", err)

@@ -14,7 +14,7 @@ import (
 	"github.com/lensbus/lensbus/frame"
 )
 
-// ErrNoCamera: nobody publishes that camera now, or this user may not ask it.
+// ErrNoCamera: nobody publishes that camera now.
 var ErrNoCamera = errors.New("no such camera on the bus")
 
 // ControlError is a camera's refusal.
@@ -32,7 +32,7 @@ func (e *ControlError) Error() string {
 }
 
 // Control asks a camera: verb is one of frame's, request is sent as JSON (nil sends nothing), and
-// the answer is decoded into answer (nil drops it). Its errors are [ErrNoCamera], a
+// the answer is decoded into answer (nil drops it). Its errors are [ErrNoCamera], [ErrNotAllowed], a
 // [*ControlError], and ctx's. Every answer adds to what is known of the publisher's clock.
 func (c *Conn) Control(ctx context.Context, id frame.CameraID, verb string, request, answer any) error {
 	msg, err := c.ask(ctx, id, verb, request)
@@ -70,8 +70,11 @@ func (c *Conn) ask(ctx context.Context, id frame.CameraID, verb string, request 
 		}
 	}
 	asked := time.Now()
-	msg, err := c.control.RequestWithContext(ctx, id.ControlSubject(verb), data)
+	msg, err := c.request(ctx, id.ControlSubject(verb), data)
 	answered := time.Now()
+	if refusal := new(refusedError); errors.As(err, &refusal) {
+		return nil, &notAllowedError{id, verbWords(verb)}
+	}
 	if errors.Is(err, nats.ErrNoResponders) {
 		return nil, fmt.Errorf("ask camera %s to %s: %w", id, verb, ErrNoCamera)
 	}

@@ -46,6 +46,8 @@ func (k *link) fetchOne(ctx context.Context, nc *nats.Conn, leg *leg, turn chan 
 	defer cancel()
 	direct, limit := k.mayAsk(leg)
 	switch {
+	case k.isDenied(leg):
+		return mostWait
 	case !direct && !behind && k.isTrusted(leg):
 		return mostWait / 4
 	case !direct && !behind:
@@ -135,8 +137,14 @@ const (
 )
 
 // trusted is called with link.mu held. It is true where nothing speaks against a subscription: of a
-// preview, which is small, and of a camera that has sent nothing so far.
-func (l *leg) trusted() bool { return l.live.preview || l.empty }
+// preview, which is small, and of a camera that has sent nothing so far, or will not here.
+func (l *leg) trusted() bool { return l.live.preview || l.empty || l.denied }
+
+func (k *link) isDenied(l *leg) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return l.denied
+}
 
 func (k *link) isTrusted(l *leg) bool {
 	k.mu.Lock()

@@ -2,7 +2,6 @@ package bus
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/nats-io/nats.go"
@@ -60,7 +59,7 @@ func (c *Conn) within(cameras []frame.CameraID) ([]frame.CameraID, error) {
 	}
 	for _, id := range cameras {
 		if !slices.Contains(c.scope, id) {
-			return nil, fmt.Errorf("camera %s: %w", id, ErrNotAllowed)
+			return nil, &notAllowedError{id, "watch"}
 		}
 	}
 	return cameras, nil

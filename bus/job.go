@@ -73,7 +73,7 @@ func (c *Conn) startJob(ctx context.Context, id frame.CameraID, verb string, req
 	if err := sub.SetPendingLimits(1<<16, int(window)+4*frame.DefaultLimits().Bytes); err != nil {
 		return nil, failed(errors.Join(err, sub.Unsubscribe()))
 	}
-	if err := j.begin(ctx, data); err != nil {
+	if err := j.begin(ctx, &c.refused, data); err != nil {
 		_ = sub.Unsubscribe() // fails only where the connection has ended
 		return nil, err
 	}
@@ -82,12 +82,17 @@ func (c *Conn) startJob(ctx context.Context, id frame.CameraID, verb string, req
 	return j, nil
 }
 
-func (j *job) begin(ctx context.Context, request []byte) error {
+func (j *job) begin(ctx context.Context, refused *denials, request []byte) error {
 	failed := func(err error) error { return fmt.Errorf("%s of camera %s: %w", j.verb, j.id, err) }
+	watched, stop := refused.watch(ctx, j.id.RecorderSubject(j.verb))
+	defer stop()
 	if err := j.nc.PublishRequest(j.id.RecorderSubject(j.verb), j.inbox, request); err != nil {
 		return failed(err)
 	}
-	msg, err := j.sub.NextMsgWithContext(ctx)
+	msg, err := j.sub.NextMsgWithContext(watched)
+	if err != nil && refusalOf(watched) != nil {
+		return &notAllowedError{j.id, verbWords(j.verb)}
+	}
 	if errors.Is(err, nats.ErrNoResponders) || err == nil && nobodyThere(msg) {
 		return failed(ErrNoRecorder)
 	}

@@ -49,6 +49,7 @@ type leg struct {
 	awaited  int           // pictures that came without asking
 	empty    bool          // the server would keep a picture and has none so far
 	refused  chan struct{} // closed when this user may not ask
+	denied   bool          // this user may not subscribe either: the Live has ended
 	piling   bool          // its newest frame was late
 	newest   time.Time     // when that arrived
 }

@@ -87,13 +87,14 @@ func (l *Live) subject() string {
 }
 
 // Next waits for a frame newer than the last one that Next returned. It returns ctx's error when
-// ctx is done and [ErrClosed] after Close. It is for one goroutine.
+// ctx is done, [ErrNotAllowed] once the server has refused the camera to this user, which ends the Live
+// for good, and [ErrClosed] after Close. It is for one goroutine.
 func (l *Live) Next(ctx context.Context) (frame.Frame, error) {
 	f, _, err := l.reader.Next(ctx)
 	return f, err
 }
 
-// Reader returns a further reader, which tells too how many frames it skipped.
+// Reader returns a further reader, which tells too how many frames it skipped. Its errors are Next's.
 func (l *Live) Reader() *Reader[frame.Frame] { return l.latest.Reader() }
 
 // Newest returns the newest frame, and false where none has come yet.

@@ -22,6 +22,10 @@ func (k *link) plain(ctx context.Context, nc *nats.Conn) bool {
 	}()
 	k.each(inner, func(ctx context.Context, leg *leg) {
 		leg.late = lateness{}
+		if k.isDenied(leg) {
+			<-ctx.Done()
+			return
+		}
 		sub, err := nc.Subscribe(leg.live.subject(), func(m *nats.Msg) {
 			f, isNew := leg.live.receive(m.Subject, m.Header, m.Data)
 			leg.live.settle()

@@ -17,7 +17,7 @@ import (
 
 // Errors that viewers of recordings decide on.
 var (
-	// ErrNoRecorder: no recorder has that camera now, or this user may not ask it.
+	// ErrNoRecorder: no recorder has that camera now.
 	ErrNoRecorder = errors.New("no recorder for that camera on the bus")
 	// ErrInterrupted: the recorder or the connection to it went away in the middle. What came before
 	// is right; whoever wants the rest asks anew, from the last frame on.
@@ -41,7 +41,7 @@ func (e *RecorderError) Error() string {
 
 // Ranges asks what is recorded of the camera between two moments, zero ones for no bound, and what
 // is missing. Times are by the publisher's clock. Nothing recorded there is no error: the answer is
-// empty. Its errors are [ErrNoRecorder], a [*RecorderError], and ctx's.
+// empty. Its errors are [ErrNoRecorder], [ErrNotAllowed], a [*RecorderError], and ctx's.
 func (c *Conn) Ranges(ctx context.Context, id frame.CameraID, from, to time.Time) (frame.Ranges, error) {
 	request := frame.RangesRequest{From: from, To: to}
 	if err := request.Check(); err != nil {
@@ -51,8 +51,11 @@ func (c *Conn) Ranges(ctx context.Context, id frame.CameraID, from, to time.Time
 	if err != nil {
 		return frame.Ranges{}, fmt.Errorf("ask for what is recorded of camera %s: %w", id, err)
 	}
-	msg, err := c.control.RequestWithContext(ctx, id.RecorderSubject(frame.VerbRanges), data)
+	msg, err := c.request(ctx, id.RecorderSubject(frame.VerbRanges), data)
+	refused := new(refusedError)
 	switch {
+	case errors.As(err, &refused):
+		return frame.Ranges{}, &notAllowedError{id, verbWords(frame.VerbRanges)}
 	case errors.Is(err, nats.ErrNoResponders):
 		return frame.Ranges{}, fmt.Errorf("ask for what is recorded of camera %s: %w", id, ErrNoRecorder)
 	case err != nil:
@@ -69,37 +72,31 @@ func (c *Conn) Ranges(ctx context.Context, id frame.CameraID, from, to time.Time
 }
 
 // RecorderCameras asks which cameras recorders have, until no further answer comes for quiet, and returns them
-// sorted. No recorder is no error.
+// sorted. No recorder is no error. Who may not ask all recorders at once gets those of its own cameras,
+// and [ErrNotAllowed] where they are not known here.
 func (c *Conn) RecorderCameras(ctx context.Context, quiet time.Duration) ([]frame.CameraID, error) {
 	failed := func(err error) ([]frame.CameraID, error) { return nil, fmt.Errorf("list recorded cameras: %w", err) }
-	inbox := c.control.NewRespInbox()
-	sub, err := c.control.SubscribeSync(inbox)
-	if err != nil {
-		return failed(err)
-	}
-	defer func() { _ = sub.Unsubscribe() }()
-	subject, err := micro.ControlSubject(micro.InfoVerb, frame.RecorderServiceName, "")
-	if err != nil {
-		return failed(err)
-	}
-	if err := c.control.PublishRequest(subject, inbox, nil); err != nil {
-		return failed(err)
-	}
 	var ids []frame.CameraID
-	for len(ids) < frame.MaxRanges {
-		waiting, cancel := context.WithTimeout(ctx, quiet)
-		msg, err := sub.NextMsgWithContext(waiting)
-		cancel()
-		if err != nil { // no responders, quiet, or ctx
-			break
-		}
+	err := c.discover(ctx, micro.InfoVerb, frame.RecorderServiceName, quiet, func(data []byte) (more bool) {
 		var info micro.Info
-		if json.Unmarshal(msg.Data, &info) != nil {
-			continue
+		if json.Unmarshal(data, &info) != nil {
+			return true
 		}
 		if id, err := frame.ParseCameraID(info.Metadata[frame.ServiceMetadataCamera]); err == nil {
 			ids = append(ids, id)
 		}
+		return len(ids) < frame.MaxRanges
+	})
+	if errors.Is(err, ErrNotAllowed) && c.scope != nil {
+		err = nil
+		for _, id := range c.scope {
+			if _, err := c.Ranges(ctx, id, time.Now(), time.Time{}); err == nil {
+				ids = append(ids, id)
+			}
+		}
+	}
+	if err != nil {
+		return failed(err)
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids), ctx.Err()

@@ -124,35 +124,17 @@ func oneLine(text string) string {
 }
 
 // List asks all cameras for their status and calls found with each answer, until ctx is done or no
-// further answer comes for quiet. found is called from one goroutine.
+// further answer comes for quiet. found is called from one goroutine. Who may not ask all cameras at
+// once, as nobody but an administrator may where there are users, gets [ErrNotAllowed] at once.
 func (c *Conn) List(ctx context.Context, quiet time.Duration, found func(frame.Status)) error {
-	inbox := c.control.NewRespInbox()
-	sub, err := c.control.SubscribeSync(inbox)
-	if err != nil {
-		return fmt.Errorf("list cameras: %w", err)
-	}
-	defer func() { _ = sub.Unsubscribe() }()
-	subject, err := micro.ControlSubject(micro.StatsVerb, frame.ServiceName, "")
-	if err != nil {
-		return fmt.Errorf("list cameras: %w", err)
-	}
-	if err := c.control.PublishRequest(subject, inbox, nil); err != nil {
-		return fmt.Errorf("list cameras: %w", err)
-	}
-	for {
-		waiting, cancel := context.WithTimeout(ctx, quiet)
-		msg, err := sub.NextMsgWithContext(waiting)
-		cancel()
-		if err != nil { // no responders, quiet, or ctx
-			return ctx.Err()
-		}
+	err := c.discover(ctx, micro.StatsVerb, frame.ServiceName, quiet, func(data []byte) (more bool) {
 		var stats struct {
 			Endpoints []struct {
 				Data json.RawMessage `json:"data"`
 			} `json:"endpoints"`
 		}
-		if json.Unmarshal(msg.Data, &stats) != nil {
-			continue
+		if json.Unmarshal(data, &stats) != nil {
+			return true
 		}
 		for _, endpoint := range stats.Endpoints {
 			var who struct {
@@ -165,6 +147,48 @@ func (c *Conn) List(ctx context.Context, quiet time.Duration, found func(frame.S
 			if s, err := frame.DecodeStatus(who.ID.StatusSubject(), endpoint.Data); err == nil {
 				found(s)
 			}
+		}
+		return true
+	})
+	if err != nil {
+		return fmt.Errorf("list cameras: %w", err)
+	}
+	return nil
+}
+
+// discover asks all instances of a micro service, and calls answer with each answer until it wants no
+// more, none comes for quiet, or ctx is done. Its errors are ctx's and [ErrNotAllowed].
+func (c *Conn) discover(ctx context.Context, verb micro.Verb, service string, quiet time.Duration, answer func([]byte) (more bool)) error {
+	if c.narrow.Load() {
+		return ErrNotAllowed
+	}
+	inbox := c.control.NewRespInbox()
+	sub, err := c.control.SubscribeSync(inbox)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	subject, err := micro.ControlSubject(verb, service, "")
+	if err != nil {
+		return err
+	}
+	watched, stop := c.refused.watch(ctx, subject)
+	defer stop()
+	if err := c.control.PublishRequest(subject, inbox, nil); err != nil {
+		return err
+	}
+	for {
+		waiting, cancel := context.WithTimeout(watched, quiet)
+		msg, err := sub.NextMsgWithContext(waiting)
+		cancel()
+		switch {
+		case refusalOf(watched) != nil:
+			c.narrow.Store(true) // the server would log every further try
+			return ErrNotAllowed
+		case err != nil: // no responders, quiet, or ctx
+			return ctx.Err()
+		case !answer(msg.Data):
+			return nil
 		}
 	}
 }

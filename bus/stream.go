@@ -72,7 +72,13 @@ func memoryStream(id frame.CameraID) jetstream.StreamConfig {
 // Newest returns the newest frame that the server keeps of the camera. Its error is
 // [ErrNoPicture] where there is none.
 func (c *Conn) Newest(ctx context.Context, id frame.CameraID) (frame.Frame, error) {
-	return newest(ctx, c.control, id)
+	watched, stop := c.refused.watch(ctx, newestSubject(id))
+	defer stop()
+	f, err := newest(watched, c.control, id)
+	if err != nil && refusalOf(watched) != nil {
+		return f, fmt.Errorf("%w: %w", ErrNoPicture, &notAllowedError{id, "watch"})
+	}
+	return f, err
 }
 
 // errEmpty is an ErrNoPicture of a stream that is there.

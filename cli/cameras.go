@@ -74,6 +74,9 @@ func findCameras(ctx context.Context, conn *bus.Conn, wait time.Duration) ([]cam
 		case <-ctx.Done(): // what was heard until now is still an answer
 		}
 	}
+	if answers == 0 {
+		_, _ = r.ask(ctx) // who may only ask those that were heard
+	}
 	heard := time.Now()
 	r.measure(ctx)
 	return r.cameras(heard), nil

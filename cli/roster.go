@@ -3,9 +3,11 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lensbus/lensbus/bus"
@@ -38,6 +40,7 @@ type roster struct {
 
 	mu    sync.Mutex
 	heard map[frame.CameraID]heard
+	asked map[frame.CameraID]bool // one by one, in vain perhaps
 }
 
 type heard struct {
@@ -60,7 +63,7 @@ const (
 
 // newRoster begins to hear the statuses of all cameras. Close it after use.
 func newRoster(conn *bus.Conn) (*roster, error) {
-	r := &roster{conn: conn, heard: make(map[frame.CameraID]heard)}
+	r := &roster{conn: conn, heard: make(map[frame.CameraID]heard), asked: make(map[frame.CameraID]bool)}
 	var err error
 	r.stop, err = conn.Statuses(func(s frame.Status) { r.note(s, false) })
 	return r, err
@@ -83,7 +86,8 @@ func (r *roster) note(s frame.Status, answered bool) {
 	}
 }
 
-// ask asks all cameras, and returns how many have answered when no further one does.
+// ask asks all cameras, and returns how many have answered when no further one does. A user who may
+// not ask all at once asks its own one by one, once each; their statuses tell the rest.
 func (r *roster) ask(ctx context.Context) (answers int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, answersMost)
 	defer cancel()
@@ -93,10 +97,45 @@ func (r *roster) ask(ctx context.Context) (answers int, err error) {
 		quiet += 3 * min(time.Since(began), time.Second)
 	}
 	err = r.conn.List(ctx, quiet, func(s frame.Status) { answers++; r.note(s, true) })
+	if errors.Is(err, bus.ErrNotAllowed) {
+		return r.askEach(ctx), ctx.Err()
+	}
 	if answers > 0 {
 		err = nil // those that came are an answer, however it ended
 	}
 	return answers, err
+}
+
+// askEach asks the cameras that the credentials name, and those that were heard, but for those that
+// have answered before, and returns how many have now.
+func (r *roster) askEach(ctx context.Context) int {
+	ids := r.conn.Scope()
+	r.mu.Lock()
+	ids = slices.AppendSeq(ids, maps.Keys(r.heard))
+	slices.Sort(ids)
+	ids = slices.DeleteFunc(slices.Compact(ids), func(id frame.CameraID) bool { return r.heard[id].answered || r.asked[id] })
+	for _, id := range ids {
+		r.asked[id] = true
+	}
+	r.mu.Unlock()
+	var answers atomic.Int64
+	var asking sync.WaitGroup
+	places := make(chan struct{}, exchangesAtOnce)
+	for _, id := range ids {
+		places <- struct{}{}
+		asking.Go(func() {
+			defer func() { <-places }()
+			asking, cancel := context.WithTimeout(ctx, exchangesWait)
+			defer cancel()
+			var detail frame.Detail
+			if r.conn.Control(asking, id, frame.VerbGet, nil, &detail) == nil && detail.Status.ID == id {
+				answers.Add(1)
+				r.note(detail.Status, true)
+			}
+		})
+	}
+	asking.Wait()
+	return int(answers.Load())
 }
 
 // measure makes one exchange with every camera that answers, several at a time and none too often, so

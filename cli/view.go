@@ -45,6 +45,9 @@ func (c *viewCommand) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
+	if own := conn.Scope(); len(f.View.Cameras) == 0 && playback == nil {
+		f.View.Cameras = own[:min(len(own), 64)]
+	}
 	metrics := window.NewMetrics()
 	return s.use(conn, func() error {
 		if playback != nil && len(f.View.Cameras) == 0 {
@@ -86,6 +89,9 @@ func (s *session) recordedCameras(ctx context.Context, conn *bus.Conn) ([]frame.
 	ctx, cancel := context.WithTimeout(ctx, answerWait)
 	defer cancel()
 	ids, err := conn.RecorderCameras(ctx, time.Second)
+	if errors.Is(err, bus.ErrNotAllowed) {
+		return nil, errors.New("these credentials may not ask all recorders which cameras they have: name the cameras")
+	}
 	if err != nil {
 		return nil, err
 	}
