@@ -69,7 +69,9 @@ type Stored struct {
 	// Pending is how many messages the stream has after this one.
 	Pending uint64
 
-	reply string
+	reply      string
+	order      uint64 // how many were handed over up to this one
+	generation uint64 // of the consumer
 }
 
 // DurableState is how a [Durable] is.
@@ -103,11 +105,15 @@ type Durable struct {
 	forget  func() // by the Conn
 	refused denials
 
-	mu    sync.Mutex
-	state DurableState
-	// handed and acked are the numbers of the last message that the caller was given and that it has
-	// acknowledged.
-	handed, acked uint64
+	mu            sync.Mutex
+	state         DurableState
+	handed, acked uint64 // how many messages the caller was given, and up to which of them it has acknowledged
+
+	// generation changes when the consumer is made anew: what was delivered before cannot be
+	// acknowledged, as its numbers are those of other messages now. It is held while an
+	// acknowledgement is on its way out.
+	acking     sync.Mutex
+	generation uint64
 
 	position // the run loop's own
 }
@@ -184,17 +190,31 @@ func (d *Durable) Ack(ctx context.Context, s Stored) error {
 	if s.reply == "" {
 		return nil
 	}
-	if err := d.nc.Publish(s.reply, []byte("+ACK")); err != nil {
-		return ErrDisconnected
+	if err := d.acknowledge(s); err != nil {
+		return err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.acked = s.Number
+	d.acked = max(d.acked, s.order)
+	return nil
+}
+
+func (d *Durable) acknowledge(s Stored) error {
+	d.acking.Lock()
+	defer d.acking.Unlock()
+	if s.generation != d.generation {
+		return nil
+	}
+	if err := d.nc.Publish(s.reply, []byte("+ACK")); err != nil {
+		return ErrDisconnected
+	}
 	return nil
 }
 
 // Receipt is s without its content, for an Ack later on.
-func (s Stored) Receipt() Stored { return Stored{Number: s.Number, reply: s.reply} }
+func (s Stored) Receipt() Stored {
+	return Stored{Number: s.Number, At: s.At, reply: s.reply, order: s.order, generation: s.generation}
+}
 
 // State says how d is.
 func (d *Durable) State() DurableState {

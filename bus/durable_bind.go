@@ -128,9 +128,14 @@ func (d *Durable) place(ctx context.Context, info *jetstream.ConsumerInfo, strea
 // restart makes the numbers begin anew.
 func (d *Durable) restart() {
 	d.restarted, d.last, d.safe, d.verify, d.doubt = true, 0, 0, 0, [2]uint64{}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.handed, d.acked = 0, 0
+	d.generate()
+}
+
+// generate makes worthless what was to be acknowledged.
+func (d *Durable) generate() {
+	d.acking.Lock()
+	defer d.acking.Unlock()
+	d.generation++
 }
 
 // isAnother says whether the stream is not the one that d.last is a number of.
@@ -171,6 +176,7 @@ func (d *Durable) recreate(ctx context.Context, stream *jetstream.StreamInfo) (*
 // create makes the consumer. Where the caller has frames, it begins with the last of them: if that
 // is another one, the stream is too.
 func (d *Durable) create(ctx context.Context, stream *jetstream.StreamInfo) (*jetstream.ConsumerInfo, error) {
+	d.generate()
 	cfg, first := d.o.consumer(d.id), stream.State.FirstSeq
 	d.verify = 0
 	switch {

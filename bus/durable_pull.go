@@ -262,7 +262,7 @@ func (d *Durable) accept(ctx context.Context, m *nats.Msg) error {
 		return nil
 	}
 	number := meta.Sequence.Stream
-	s := Stored{Number: number, At: meta.Timestamp, Pending: meta.NumPending, Header: m.Header, Data: m.Data, reply: m.Reply}
+	s := Stored{Number: number, At: meta.Timestamp, Pending: meta.NumPending, Header: m.Header, Data: m.Data, reply: m.Reply, generation: d.generation}
 	switch {
 	case number <= d.last:
 		d.count(func(s *DurableState) { s.Duplicates++ })
@@ -309,20 +309,20 @@ func (d *Durable) hand(ctx context.Context, s Stored, known bool) error {
 		safe := d.handed == d.acked
 		d.mu.Unlock()
 		if safe { // nothing before it waits for the caller's acknowledgement
-			_ = d.nc.Publish(s.reply, []byte("+ACK")) // or it comes again
+			_ = d.acknowledge(s) // or it comes again
 		}
 		return nil
 	}
 	s.Restarted = d.restarted
 	d.mu.Lock()
-	before := d.handed
-	d.handed = s.Number
+	d.handed++
+	s.order = d.handed
 	d.mu.Unlock()
 	select {
 	case d.out <- s:
 	case <-ctx.Done():
 		d.mu.Lock()
-		d.handed = before
+		d.handed--
 		d.mu.Unlock()
 		return context.Cause(ctx)
 	}

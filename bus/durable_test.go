@@ -293,6 +293,31 @@ func TestDurableStreamMadeAnew(t *testing.T) {
 	}
 }
 
+// What is acknowledged late is of the stream that was before: it means nothing for the new one.
+func TestDurableLateAck(t *testing.T) {
+	server := startBroker(t, broker.Config{})
+	s := newStore(t, server.URL())
+	s.provision(nil)
+	s.fill(10)
+	conn := connect(t, bus.Options{Server: server.URL()})
+	d := durable(t, conn, bus.DurableOptions{})
+	late := take(t, d, 1, 10)
+	if err := s.js.DeleteStream(t.Context(), "FRAMES_front"); err != nil {
+		t.Fatal(err)
+	}
+	s.provision(nil)
+	s.fill(20)
+	if got := next(t, d); got.Frame.Seq != 11 || !got.Restarted {
+		t.Fatalf("%+v", got)
+	}
+	ack(t, d, late)
+	_ = d.Close()
+	if floor := s.consumer().AckFloor.Stream; floor != 0 {
+		t.Errorf("%d frames of the new stream are acknowledged", floor)
+	}
+	take(t, durable(t, conn, bus.DurableOptions{}), 11, 30)
+}
+
 // While the recorder was away the stream was made anew and has more messages than it ever saw.
 func TestDurableIsNotTakenInByAnotherStream(t *testing.T) {
 	server := startBroker(t, broker.Config{})
