@@ -18,6 +18,7 @@ import (
 // authCommand is `lensbus auth …`: the users of a broker of one's own.
 type authCommand struct {
 	Init    authInitCommand    `cmd:"" help:"Make a CA, the broker's certificate and the first admin."`
+	Ensure  authEnsureCommand  `cmd:"" help:"Make what is missing of a folder, users and people: for what starts a lensbus."`
 	Add     authAddCommand     `cmd:"" help:"Make a user and the credentials file to hand over."`
 	Rm      authRmCommand      `cmd:"" help:"Remove a user: the broker cuts it off."`
 	List    authListCommand    `cmd:"" help:"List the users."`

@@ -22,6 +22,7 @@ type life struct {
 	cancel context.CancelFunc
 	log    *slog.Logger
 	quit   func(code int)
+	notify *notifier
 	done   chan struct{}
 	ended  sync.WaitGroup
 
@@ -32,7 +33,7 @@ type life struct {
 
 // newLife begins a life and returns its context. Close it when the command has ended.
 func newLife(log *slog.Logger, quit func(code int)) (context.Context, *life) {
-	l := &life{log: log, quit: quit, done: make(chan struct{})}
+	l := &life{log: log, quit: quit, notify: newNotifier(), done: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.Background())
 	l.cancel = cancel
 	signals := make(chan os.Signal, 2)
@@ -53,10 +54,14 @@ func (l *life) watch(ctx context.Context, signals <-chan os.Signal) {
 				continue
 			}
 			ending = true
+			l.notify.stopping()
 			l.log.Info("ending; a second signal ends at once", "signal", s.String())
 			l.cancel()
 		case <-ctx.Done():
 			ending = true
+			l.notify.stopping()
+		case <-l.notify.alive:
+			l.notify.watchdog()
 		case <-l.done:
 			return
 		}
@@ -102,6 +107,7 @@ func (l *life) close() {
 	close(l.done)
 	l.ended.Wait()
 	l.cancel()
+	l.notify.close()
 }
 
 // begin notes that a part runs until ended is called, so that one that hangs can be named.
@@ -143,6 +149,7 @@ func (l *life) run(ctx context.Context, roles ...role) error {
 		mu   sync.Mutex
 		errs []error
 	)
+	l.notify.ready()
 	for _, r := range roles {
 		ended := l.begin(r.name)
 		all.Go(func() {
