@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/lensbus/lensbus/frame"
@@ -157,6 +158,13 @@ func testPageRecording(t *testing.T, r *pageRig) {
 	r.stands()
 	r.eval(`((s) => { s.value = "1"; s.dispatchEvent(new Event("change")); })(document.querySelector(".rec-speed"))`)
 
+	// What is saved is the picture on the screen, not the camera's newest.
+	r.eval(`document.getElementById("snapshot").addEventListener("click", (e) => e.preventDefault(), { once: true })`)
+	r.keys("s")
+	if got := eval[string](r, `((a) => a.download + " " + a.href.split(":")[0])(document.getElementById("snapshot"))`); got != "front-"+front.at(r.stands()).UTC().Format("2006-01-02T15-04-05.000")+"Z.jpg blob" {
+		t.Errorf("a snapshot of the recording is %s", got)
+	}
+
 	testDownload(t, r, front)
 
 	// And back to what is now.
@@ -277,7 +285,17 @@ func testPageInStep(t *testing.T, r *pageRig) {
 		t.Errorf("the camera that brings nothing is %s", got)
 	}
 
+	// One of them large is where it was.
+	r.keys(" ")
+	r.do(chromedp.Click(chromedp.CSS(`.tile[data-camera="front"] a`)))
+	r.waitLarge("front", "recorded")
+	r.keys(kb.Escape)
+	r.wait(`!document.getElementById("together").hidden`, "all of them again")
+
 	// Back to live all together.
+	r.wait(`document.querySelectorAll(".tl-lane .tl-span").length >= 3`, "what is recorded")
+	r.keys("j")
+	r.waitState("front", "recorded")
 	r.keys("l")
 	for _, id := range []string{"front", "yard", "hall", "attic"} {
 		r.waitState(id, "live")
@@ -292,7 +310,7 @@ func testPageRecorders(t *testing.T, r *pageRig) {
 	r.open("#/front")
 	r.waitLarge("front", "live")
 	const hint = `document.querySelector(".rec-hint").textContent`
-	r.wait(hint+`.includes("not recorded")`, "the hint")
+	r.wait(hint+`.includes("Not recorded")`, "the hint")
 	if !eval[bool](r, `document.querySelector(".rec-body").hidden`) {
 		t.Error("there is a timeline without a recording")
 	}

@@ -271,7 +271,10 @@ func testPageUndecodable(t *testing.T, r *pageRig) {
 
 func testPagePhone(t *testing.T, r *pageRig) {
 	for _, id := range []frame.CameraID{"a-camera-whose-name-has-32-chars", "front", "yard"} {
-		r.camera(id, 640, 480)
+		c := r.camera(id, 640, 480)
+		if footage := pageFootage(t); footage != nil {
+			c.set(func(c *pageCamera) { c.size, c.footage = image.Pt(768, 576), footage })
+		}
 	}
 	for _, width := range []int64{390, 360} {
 		r.window(width, 844, 2)
@@ -283,6 +286,8 @@ func testPagePhone(t *testing.T, r *pageRig) {
 		r.waitLarge("front", "live")
 		r.fits(width)
 		r.shot(fmt.Sprintf("phone-%d-large", width))
+		r.eval(`document.querySelector(".settings").scrollIntoView()`)
+		r.shot(fmt.Sprintf("phone-%d-settings", width))
 	}
 }
 

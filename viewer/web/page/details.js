@@ -36,6 +36,7 @@ const groups = [
     }],
     ["Frame rate", ({ camera, screen, now }) => {
       const asked = camera.fps_asked > 0 ? `, ${format.exactRate(camera.fps_asked)} asked` : "";
+      if (screen.recorded) return `${format.exactRate(camera.fps)} sent now${asked}`;
       return `${format.exactRate(screen.meter.fps(now))} fps here, ${format.exactRate(camera.fps)} sent${asked}`;
     }],
     ["Age", ({ screen, now, clock }) => {
@@ -46,7 +47,7 @@ const groups = [
       const within = screen.within();
       return format.age(age, within) + (within === undefined ? ", if its clock is right" : "");
     }],
-    ["Bit rate", ({ screen, now }) => format.bitRate(screen.meter.bitRate(now))],
+    ["Bit rate", ({ screen, now }) => (screen.recorded ? format.none : format.bitRate(screen.meter.bitRate(now)))],
     ["Missed", ({ screen }) => format.count(screen.meter.missed())],
     ["Skipped", ({ screen }) => format.count(screen.meter.skipped())],
     ["Undecodable", ({ screen }) => (screen.meter.undecodable > 0 ? format.count(screen.meter.undecodable) : "")],

@@ -68,6 +68,7 @@ function route() {
   const before = large?.id;
   const all = isRecordingsRoute(location.hash);
   if (id === before && all === Boolean(together)) return;
+  const position = together?.playback.player.position(); // a camera of several is opened where they are
   if (all !== Boolean(together)) {
     together?.close();
     together = all ? new Together({ grid, section: find("together"), clock }) : undefined;
@@ -76,11 +77,13 @@ function route() {
     grid.arrange();
   }
   const seed = grid.tile(id)?.screen;
+  const moment = before === undefined ? position : undefined;
   large?.close();
   large = undefined;
   if (id !== undefined) {
     large = new Large({ id, section: find("large"), bar: find("bar-large"), clock, seed });
     large.setCameras(list);
+    if (moment !== undefined) large.playback.player.seek(moment);
   }
   for (const name of ["grid", "bar-grid"]) setHidden(find(name), id !== undefined);
   for (const name of ["large", "bar-large"]) setHidden(find(name), id === undefined);
@@ -95,11 +98,11 @@ function route() {
   }
 }
 
-// back leaves the large view the way it was entered, so that Back after it does not open it again.
+// back leaves the large view, or the recordings, the way it was entered, so that Back after it does not open it again.
 // The entry in the history knows whether all cameras are the one before.
 function back() {
   route();
-  if (!large) return false;
+  if (!large && !together) return false;
   if (history.state?.fromGrid) {
     history.back();
   } else {
@@ -155,8 +158,9 @@ function full() {
 // recordings goes to all cameras at one moment and back.
 function recordings() {
   if (large) return false;
-  if (together) history.back();
-  else location.hash = recordingsRoute;
+  if (together) return back();
+  history.pushState({ fromGrid: true }, "", recordingsRoute);
+  route();
 }
 find("recordings-button").addEventListener("click", recordings);
 

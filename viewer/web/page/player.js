@@ -249,6 +249,7 @@ class Track {
   #answered;
   #why = "";
   #seeks = 0;
+  #waiting; // where to go when it is known whether there is a recorder
   #stale = false; // the picture on the screen is of another moment
 
   constructor(id, screen, recorded, clock, answered) {
@@ -313,10 +314,23 @@ class Track {
     this.#why = "";
     this.captured = undefined;
     if (!this.replay) this.begin();
-    if (this.recorded.state === "none") this.#why = this.recorded.reason;
-    this.answer = this.recorded.state === "none" ? "none" : undefined;
     this.#stale = true;
-    if (this.answer === undefined) this.replay.seek(position);
+    this.#waiting = position;
+    this.#ask();
+  }
+
+  // ask asks a recorder for where it waits to go, where there is one.
+  #ask() {
+    const { state, reason } = this.recorded;
+    if (this.#waiting === undefined || state === "asking") return;
+    const position = this.#waiting;
+    this.#waiting = undefined;
+    if (state !== "none") {
+      this.replay.seek(position);
+      return;
+    }
+    this.#why = reason;
+    this.answer = "none";
   }
 
   play(position, speed) {
@@ -334,13 +348,18 @@ class Track {
   // say puts on the screen what it shows at this place.
   say(place) {
     if (!this.replay) return;
+    if (this.#waiting !== undefined) {
+      this.#ask();
+      if (this.answer === "none") this.#answered(this);
+    }
+    if (this.lost && this.recorded.state === "none") this.replay.rest();
     this.#screen.setRecorded(this.#verdict(place));
   }
 
   #verdict(place) {
     const { recorded } = this;
     if (this.answer === "none") {
-      const title = recorded.state === "none" ? "Not recorded" : "No recording";
+      const title = recorded.state !== "none" ? "No recording" : recorded.spans.length > 0 ? "The recorder has gone" : "Not recorded";
       return { state: "norecord", title, detail: sentence(this.#why) };
     }
     if (this.answer === "next" && (this.gap || this.#stale)) {
@@ -355,7 +374,7 @@ class Track {
 
   end() {
     this.replay?.close();
-    this.replay = this.captured = this.answer = undefined;
+    this.replay = this.captured = this.answer = this.#waiting = undefined;
     this.#screen.setRecorded(undefined);
   }
 

@@ -272,11 +272,17 @@ export class Recordings {
       this.#playButton.title = label;
       this.#playButton.setAttribute("aria-label", label);
     }
-    setText(this.#place, live ? "" : this.#single ? exact(player.shown(this.#list[0].id) ?? position) : exact(position));
+    this.#refreshPlace(position);
     setData(this.#live, "on", String(live));
     setData(this.element, "ended", String(player.ended));
     if (this.#live.disabled !== live) this.#live.disabled = live;
     setText(this.#note, player.ended ? "End of the recording" : "");
+  }
+
+  #refreshPlace(position) {
+    const { player } = this;
+    const shown = this.#single ? player.shown(this.#list[0].id) : undefined;
+    setText(this.#place, player.mode === "live" ? "" : exact(shown ?? position));
   }
 
   #refreshSelection(some) {
@@ -316,6 +322,7 @@ export class Recordings {
       const position = player.position();
       if (this.#following) timeline.follow(position, false);
       timeline.draw(this.#some, position, false);
+      this.#refreshPlace(position);
       this.#animate(true);
     });
   }
@@ -334,12 +341,12 @@ function hint(records, single) {
   if (records.length === 0) return "";
   if (!single) {
     if (records.some((record) => record.spans.length > 0) || records.some((record) => record.state === "asking")) return "";
-    return "No camera is recorded. lensbus record keeps those with record: in the file.";
+    return "Not recorded: no recorder keeps any of these cameras.";
   }
   const [{ state, reason, spans }] = records;
   if (state === "some") return spans.length > 0 ? "" : "A recorder is there; nothing is recorded yet.";
   if (spans.length > 0 && state !== "asking") return state === "none" ? "The recorder has gone. Live goes on." : `The recorder does not answer: ${reason}`;
-  if (state === "none") return "This camera is not recorded. With record: in its section of the file, lensbus record keeps it.";
+  if (state === "none") return "Not recorded: no recorder keeps this camera.";
   return state === "failed" ? `What is recorded is not known: ${reason}` : "";
 }
 

@@ -65,6 +65,11 @@ export class Replay {
     this.#send({ type: "step", frames });
   }
 
+  // rest gives the connection up until the next seek: there is nobody to be asked.
+  rest() {
+    this.#drop();
+  }
+
   close() {
     this.#closed = true;
     this.#drop();

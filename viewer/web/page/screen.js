@@ -133,6 +133,11 @@ export class Screen {
     return { width: this.#picture.width, height: this.#picture.height };
   }
 
+  // recorded says whether recorded pictures are shown.
+  get recorded() {
+    return this.#recorded !== undefined;
+  }
+
   // age is how old the live picture on the screen is; undefined where it is none.
   age(now) {
     return this.#recorded ? undefined : this.meter.age(now);

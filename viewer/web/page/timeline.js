@@ -22,11 +22,11 @@ export class Timeline {
   selection; // {from, to} or undefined
 
   #handlers;
-  #band;
+  #area; // what is pointed at
+  #band; // what has the focus
   #ticks = h("div", { class: "tl-ticks", "aria-hidden": "true" });
   #lanes = h("div", { class: "tl-lanes", "aria-hidden": "true" });
   #head = h("div", { class: "tl-head", "aria-hidden": "true" });
-  #now = h("div", { class: "tl-now", "aria-hidden": "true" });
   #hover = h("p", { class: "tl-hover", "aria-hidden": "true", hidden: true });
   #select = h("div", { class: "tl-selection", hidden: true });
   #handles;
@@ -54,14 +54,17 @@ export class Timeline {
     this.#band = h("div", {
       class: "tl-band", role: "slider", tabindex: "0", "aria-label": "Moment of the recording", "aria-orientation": "horizontal",
       onkeydown: (event) => this.#key(event),
+    }, this.#ticks, this.#lanes, this.#head);
+    this.#area = h("div", {
+      class: "tl-area",
       onpointerdown: (event) => this.#down(event),
       onpointermove: (event) => this.#move(event),
       onpointerup: (event) => this.#up(event),
       onpointercancel: (event) => this.#up(event),
       onpointerleave: () => setHidden(this.#hover, true),
-    }, this.#ticks, this.#lanes, this.#select, this.#now, this.#head);
-    this.#band.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
-    this.element = h("div", { class: "timeline" }, this.#band, this.#hover);
+    }, this.#band, this.#select);
+    this.#area.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
+    this.element = h("div", { class: "timeline" }, this.#area, this.#hover);
     this.#sizes = new ResizeObserver(([{ contentRect }]) => {
       this.#width = contentRect.width;
       this.draw(this.#records, this.#position, this.#live);
@@ -266,7 +269,7 @@ export class Timeline {
   #down(event) {
     if (event.button !== 0) return;
     const x = this.#at(event);
-    this.#band.setPointerCapture(event.pointerId);
+    this.#area.setPointerCapture(event.pointerId);
     this.#pointers.set(event.pointerId, x);
     if (this.#pointers.size === 2) {
       const [a, b] = this.#pointers.values();
