@@ -50,7 +50,11 @@ type camera struct {
 	counts  counts
 	pending uint64    // messages that are in the stream and not on disk
 	since   time.Time // when the broker stored the newest frame that is on disk
+	flushed time.Time // since when the disk has been taking a part; zero: it is not
 }
+
+// stuckAfter is how long the disk may take for a part without a word.
+const stuckAfter = 10 * time.Second
 
 // counts are a camera's numbers since the recorder began.
 type counts struct {
@@ -232,10 +236,20 @@ func (c *camera) frames() uint64 {
 func (c *camera) ready() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.state == StateStopped || c.state == StateBlocked {
-		return fmt.Errorf("camera %s is not recorded: %s", c.id, c.reason)
+	if state, reason := c.current(); state == StateStopped || state == StateBlocked {
+		return fmt.Errorf("camera %s is not recorded: %s", c.id, reason)
 	}
 	return nil
+}
+
+// current is the state, that of a disk that does not return included. mu is held.
+func (c *camera) current() (State, string) {
+	if !c.flushed.IsZero() {
+		if took := time.Since(c.flushed); took > stuckAfter {
+			return StateStopped, fmt.Sprintf("the disk has not taken a part for %v", took.Round(time.Second))
+		}
+	}
+	return c.state, c.reason
 }
 
 // writing is the segment that is being written, as far as it is on disk.
@@ -271,5 +285,6 @@ func (c *camera) snapshot() (State, counts, uint64, time.Time) {
 	defer c.mu.Unlock()
 	all := c.counts
 	all.gaps, all.quarantined = maps.Clone(all.gaps), maps.Clone(all.quarantined)
-	return c.state, all, c.pending, c.since
+	state, _ := c.current()
+	return state, all, c.pending, c.since
 }

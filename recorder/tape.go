@@ -147,7 +147,10 @@ func (t *tape) flush(ctx context.Context) error {
 	if t.w != nil {
 		frames, bytes := t.w.Buffered()
 		began := time.Now()
-		if err := t.w.Flush(); err != nil {
+		c.flushing(began)
+		err := t.w.Flush()
+		c.flushing(time.Time{})
+		if err != nil {
 			return err
 		}
 		if frames > 0 {
@@ -223,6 +226,13 @@ func (c *camera) show(info segment.Info) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = info
+}
+
+// flushing notes since when the disk has been at work; zero: it is not.
+func (c *camera) flushing(since time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.flushed = since
 }
 
 func (c *camera) count(note func(*counts)) {
