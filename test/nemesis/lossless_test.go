@@ -11,7 +11,7 @@ import (
 // TestRecordingLosesNothing is the short round.
 func TestRecordingLosesNothing(t *testing.T) {
 	round(t, setup{cameras: 2, fps: 15, bytes: 60_000, recorder: "  segment: 4s\n"}, plan{
-		duration: 12 * time.Second, killRecorder: 5, killBroker: 2, killPublisher: 1, pauseRecorder: 1,
+		duration: 12 * time.Second, killRecorder: 6, killBroker: 1, killBoth: 1, killPublisher: 1, pauseRecorder: 1,
 		shortestPause: 200 * time.Millisecond, longestPause: time.Second,
 	})
 }
@@ -26,7 +26,7 @@ func TestSoak(t *testing.T) {
 		cameras: number(t, "SOAK_CAMERAS", 4), fps: float64(number(t, "SOAK_FPS", 15)), bytes: number(t, "SOAK_BYTES", 60_000),
 		recorder: "  segment: 20s\n",
 	}, plan{
-		duration: duration, killRecorder: number(t, "SOAK_RECORDER_KILLS", 50), killBroker: number(t, "SOAK_BROKER_KILLS", 10),
+		duration: duration, killRecorder: number(t, "SOAK_RECORDER_KILLS", 50), killBroker: number(t, "SOAK_BROKER_KILLS", 10), killBoth: number(t, "SOAK_BOTH_KILLS", 5),
 		killPublisher: number(t, "SOAK_PUBLISHER_KILLS", 5), pauseRecorder: number(t, "SOAK_PAUSES", 5), pauseBroker: number(t, "SOAK_PAUSES", 5),
 		shortestPause: 500 * time.Millisecond, longestPause: seconds(4),
 	})

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"syscall"
@@ -16,11 +18,11 @@ import (
 
 // plan is how often whom something happens to within a time.
 type plan struct {
-	seed                                    uint64
-	duration                                time.Duration
-	killRecorder, killBroker, killPublisher int
-	pauseRecorder, pauseBroker              int
-	shortestPause, longestPause             time.Duration
+	seed                                              uint64
+	duration                                          time.Duration
+	killRecorder, killBroker, killPublisher, killBoth int
+	pauseRecorder, pauseBroker                        int
+	shortestPause, longestPause                       time.Duration
 }
 
 // blow is one of the things that happen.
@@ -28,12 +30,14 @@ type blow struct {
 	at    time.Duration // since the beginning
 	what  string
 	pause time.Duration // 0: killed
+	aimed bool          // at the moment in which a part is written and not yet acknowledged
 }
 
 // The things that happen.
 const (
 	killRecorder  = "recorder killed"
 	killBroker    = "broker killed"
+	killBoth      = "recorder and broker killed"
 	killPublisher = "publisher killed"
 	pauseRecorder = "recorder stopped"
 	pauseBroker   = "broker stopped"
@@ -46,6 +50,7 @@ func (p plan) blows() []blow {
 	add := func(n int, what string, pauses bool) {
 		for range n {
 			b := blow{what: what, at: time.Duration(random.Int64N(int64(p.duration)))}
+			b.aimed = what == killRecorder && random.IntN(2) == 0
 			if pauses {
 				b.pause = p.shortestPause + time.Duration(random.Int64N(int64(p.longestPause-p.shortestPause)+1))
 			}
@@ -55,6 +60,7 @@ func (p plan) blows() []blow {
 	add(p.killRecorder, killRecorder, false)
 	add(p.killBroker, killBroker, false)
 	add(p.killPublisher, killPublisher, false)
+	add(p.killBoth, killBoth, false)
 	add(p.pauseRecorder, pauseRecorder, true)
 	add(p.pauseBroker, pauseBroker, true)
 	slices.SortStableFunc(all, func(a, b blow) int { return cmp.Compare(a.at, b.at) })
@@ -82,7 +88,14 @@ func (p plan) strike(s *system) (dealt []struck) {
 		switch b.what {
 		case killRecorder:
 			s.duplicates += s.number(duplicates)
+			if b.aimed {
+				s.awaitPart(seconds(2))
+			}
 			s.recorder.restart()
+		case killBoth:
+			s.recorder.kill()
+			s.broker.restart()
+			s.recorder.start()
 		case killBroker:
 			s.broker.restart()
 		case killPublisher:
@@ -101,6 +114,34 @@ func (p plan) strike(s *system) (dealt []struck) {
 	}
 	wait(time.Until(began.Add(p.duration)))
 	return dealt
+}
+
+// awaitPart waits until a segment grows, but not longer than limit.
+func (s *system) awaitPart(limit time.Duration) {
+	s.t.Helper()
+	size := func() (sum int64) {
+		paths, err := filepath.Glob(filepath.Join(s.dir, "*", "*", "*", "*", "*.part"))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		for _, path := range paths {
+			if info, err := os.Stat(path); err == nil {
+				sum += info.Size()
+			}
+		}
+		return sum
+	}
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	late := time.NewTimer(limit)
+	defer late.Stop()
+	for before := size(); size() <= before; before = min(before, size()) {
+		select {
+		case <-tick.C:
+		case <-late.C:
+			return
+		}
+	}
 }
 
 func wait(d time.Duration) { <-time.After(d) }
@@ -181,11 +222,11 @@ func outages(dealt []struck, what string, ids []frame.CameraID, goesOn []moment)
 
 func TestBlowsAreTheSameForASeed(t *testing.T) {
 	p := plan{
-		seed: 7, duration: time.Minute, killRecorder: 20, killBroker: 5, killPublisher: 2,
+		seed: 7, duration: time.Minute, killRecorder: 20, killBroker: 5, killPublisher: 2, killBoth: 1,
 		pauseRecorder: 3, pauseBroker: 2, shortestPause: time.Second, longestPause: 3 * time.Second,
 	}
 	once, again := p.blows(), p.blows()
-	if !slices.Equal(once, again) || len(once) != 32 {
+	if !slices.Equal(once, again) || len(once) != 33 {
 		t.Errorf("%d blows and %d", len(once), len(again))
 	}
 	p.seed++

@@ -20,7 +20,7 @@ import (
 )
 
 // patience is how long anything may take for which nothing promises a time.
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 // daemon is a program that is started, ended and started again. What all its processes write to
 // standard error is in one file.

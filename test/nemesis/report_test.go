@@ -45,7 +45,7 @@ func (s *system) report(p plan, r result, dealt []struck, goesOn []moment) strin
 		row("gaps told: "+string(reason), "%d, %d frames missing", r.gaps[reason], r.missing[reason])
 	}
 	row("confirmed and not recorded, twice, damaged, unexplained", "%d", r.unexplained)
-	for _, what := range []string{killRecorder, pauseRecorder, killBroker, pauseBroker, killPublisher} {
+	for _, what := range []string{killRecorder, pauseRecorder, killBoth, killBroker, pauseBroker, killPublisher} {
 		again, word := goesOn, "recorded"
 		if what == killBroker || what == pauseBroker || what == killPublisher {
 			again, word = r.acks, "stored"
