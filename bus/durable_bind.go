@@ -97,7 +97,7 @@ func (d *Durable) place(ctx context.Context, info *jetstream.ConsumerInfo, strea
 	if info == nil {
 		return d.create(ctx, stream)
 	}
-	floor := info.AckFloor.Stream
+	floor, before := info.AckFloor.Stream, d.last
 	switch {
 	case stream != nil && max(floor, info.Delivered.Stream) > stream.State.LastSeq:
 		d.log.Warn("the consumer is ahead of its stream, which is an older copy of itself: it is made anew", "consumer", max(floor, info.Delivered.Stream), "stream", stream.State.LastSeq)
@@ -107,13 +107,16 @@ func (d *Durable) place(ctx context.Context, info *jetstream.ConsumerInfo, strea
 		d.last = floor
 	case d.last < floor && (stream == nil || stream.State.FirstSeq <= floor):
 		// What was acknowledged and is not there any more: it can still be had from the stream.
+		// Another recorder with the same name of a consumer does that too.
 		if stream != nil {
-			d.log.Warn("more is acknowledged than is recorded: the consumer is set back", "recorded", d.last, "acknowledged", floor)
-			if info, err := d.recreate(ctx, stream); err == nil {
+			info, err := d.recreate(ctx, stream)
+			if err == nil {
+				d.log.Warn("more was acknowledged than is recorded here: the consumer is set back", "recorded", before, "acknowledged", floor)
 				return info, nil
 			}
+			d.last = before
 		}
-		d.log.Error("frames that were acknowledged are not recorded, and this user may not set the consumer back", "recorded", d.last, "acknowledged", floor)
+		d.log.Error("frames that were acknowledged are not recorded here, and this user may not set the consumer back: does another recorder use it?", "recorded", before, "acknowledged", floor)
 		d.last = floor
 	case d.last < floor:
 		d.last = floor

@@ -10,10 +10,13 @@ import (
 	"github.com/lensbus/lensbus/frame"
 )
 
-// How often new streams are looked for, and how long the broker may take to list them.
+// How often new cameras are looked for: by their statuses, and by their streams; by these more seldom
+// where the broker does not answer within the limit.
 const (
-	discoverEvery = 5 * time.Second
-	discoverLimit = 5 * time.Second
+	discoverEvery = time.Second
+	listEvery     = 5 * time.Second
+	listSeldom    = time.Minute
+	listLimit     = 2 * time.Second
 )
 
 // discover looks for cameras that the broker keeps on file, where none are configured. Those that are
@@ -23,6 +26,7 @@ func (r *recorder) discover(ctx context.Context, found chan<- []frame.CameraID) 
 	told := ""
 	heard, stop := r.listen()
 	defer stop()
+	var next time.Time
 	for ; ctx.Err() == nil; sleep(ctx, discoverEvery) {
 		if r.config().Cameras != nil {
 			continue
@@ -32,20 +36,24 @@ func (r *recorder) discover(ctx context.Context, found chan<- []frame.CameraID) 
 		case <-ctx.Done():
 			return
 		}
-		asking, cancel := context.WithTimeout(ctx, discoverLimit)
+		if !r.deps.Bus.Connected() || time.Now().Before(next) {
+			continue
+		}
+		asking, cancel := context.WithTimeout(ctx, listLimit)
 		ids, err := r.deps.Bus.StoredCameras(asking)
 		cancel()
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			if text := err.Error(); text != told && r.deps.Bus.Connected() {
+			next = time.Now().Add(listSeldom)
+			if text := err.Error(); text != told {
 				told = text
 				r.log.Warn("which cameras are recorded cannot be asked for: those that are published are found, or name them", "error", err)
 			}
 			continue
 		}
-		told = ""
+		told, next = "", time.Now().Add(listEvery)
 		select {
 		case found <- ids:
 		case <-ctx.Done():
