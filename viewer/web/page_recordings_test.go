@@ -259,9 +259,10 @@ func testPageInStep(t *testing.T, r *pageRig) {
 	r.keys(" ")
 	r.wait(`document.querySelector(".rec-play").dataset.does === "play"`, "the pause")
 	// Standing still, all are at one moment.
-	r.eval(`((b) => b.dispatchEvent(new KeyboardEvent("keydown", { key: "PageDown", bubbles: true })))(document.querySelector(".tl-band"))`)
 	const both = `["front", "yard"].map((id) => Number(document.querySelector('.tile[data-camera="' + id + '"] .screen').dataset.captured))`
-	r.wait(`((c) => c.every((v) => v > 0) && Math.abs(c[0] - c[1]) <= 200)(`+both+`)`, "both to show one moment")
+	before := eval[[]float64](r, both)
+	r.keys("j")
+	r.wait(fmt.Sprintf(`((c) => c.every((v, i) => v < [%f, %f][i] - 5000) && Math.abs(c[0] - c[1]) <= 200)(%s)`, before[0], before[1], both), "both to show one moment")
 	for id, c := range cameras {
 		pixels, said := r.shown(`.tile[data-camera="` + id + `"]`)
 		if pixels != said {
