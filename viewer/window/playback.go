@@ -60,8 +60,8 @@ func (p *played) isStale(captured time.Time) bool {
 	if captured.After(p.position.Add(viewer.StaleAfter)) {
 		return true
 	}
-	apart := time.Duration(p.speed * float64(time.Second) / 5) // frames may be left out
-	return p.position.Sub(captured) >= max(viewer.StaleAfter, apart)
+	// As long as for live pictures by the clock on the wall, which a decoder may need a part of.
+	return p.position.Sub(captured) >= time.Duration(float64(viewer.StaleAfter)*max(p.speed, 1))
 }
 
 // refreshPlayed brings up to date what is said about replays.

@@ -129,7 +129,7 @@ func TestPlaybackWithoutARecorder(t *testing.T) {
 	conn := connect(t, startServer(t))
 	p := newPaper()
 	from := time.Now().Add(-time.Hour)
-	_, ended := runPaperWith(t, Deps{Bus: conn, Playback: &Playback{From: from, Speed: 1}}, p, Config{Cameras: []frame.CameraID{"front"}})
+	_, ended := runPaperWith(t, Deps{Bus: conn, Playback: &Playback{From: from, Speed: 0.1}}, p, Config{Cameras: []frame.CameraID{"front"}})
 	eventually(t, playPatience, "a word", func() bool { return p.count() > 3 })
 	film := filmed{from: from, to: from.Add(time.Minute), red: red(t)[0], blue: blue(t)[0]}
 	stop := serveFilm(t, conn, "front", film)
