@@ -1,21 +1,78 @@
-# The pure Go program: broker, page, and cameras over HTTP, folders of pictures and test patterns.
-FROM golang:1.26 AS build
+# lensbus as an image, in two sizes:
+#
+#   docker build --target lensbus .          pure Go, nothing else in it: broker, page, recorder, and
+#                                            cameras over HTTP, folders of pictures, test patterns
+#   docker build --target lensbus-opencv .   with OpenCV: USB cameras, RTSP, video files, pipelines
+#
+# Without --target it is the first. To pin the bases to the byte, give them by digest:
+# --build-arg GO_IMAGE=golang:1.26-bookworm@sha256:…
+ARG GO_IMAGE=golang:1.26-bookworm
+ARG DEBIAN_IMAGE=debian:bookworm-slim
+
+FROM ${GO_IMAGE} AS source
 WORKDIR /src
+ENV GOTOOLCHAIN=local
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-ARG VERSION=devel
-RUN CGO_ENABLED=0 go build -buildvcs=false -trimpath -ldflags "-X main.version=${VERSION}" -o /out/lensbus . \
-    && mkdir -m 1777 /out/tmp
+# A volume that is mounted on one of these folders for the first time gets its owner, so that what is
+# in it can be written without root.
+RUN for dir in auth credentials credentials/cameras credentials/recorder credentials/page credentials/usb \
+        credentials/ip credentials/prometheus people recordings streams state; do \
+        install -d -m 0700 -o 65534 -g 65534 /out/$dir; \
+    done \
+    && install -d -m 1777 /out/tmp
 
-FROM scratch
+FROM source AS build
+ARG VERSION=devel
+RUN CGO_ENABLED=0 go build -buildvcs=false -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /out/lensbus .
+
+FROM scratch AS lensbus
+ARG VERSION=devel
 LABEL org.opencontainers.image.title="lensbus" \
       org.opencontainers.image.description="Live camera pictures over NATS" \
+      org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.source="https://github.com/lensbus/lensbus" \
+      org.opencontainers.image.documentation="https://github.com/lensbus/lensbus/tree/main/docs" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /out/ /
+# Nobody, by number: there is no passwd file.
 USER 65534:65534
 EXPOSE 4222 8080
+HEALTHCHECK --interval=10s --timeout=5s --start-period=10s CMD ["/lensbus", "health"]
 ENTRYPOINT ["/lensbus"]
 CMD ["up"]
+
+# gocv links everything that OpenCV's package names; the linker leaves away what is not used.
+FROM source AS build-opencv
+RUN apt-get update -qq \
+    && apt-get install -y -qq --no-install-recommends g++ pkg-config libopencv-dev >/dev/null \
+    && rm -rf /var/lib/apt/lists/*
+ARG VERSION=devel
+RUN CGO_ENABLED=1 CGO_LDFLAGS="-Wl,--as-needed" go build -buildvcs=false -trimpath \
+        -tags opencv,gocv_specific_modules,gocv_videoio,gocv_highgui \
+        -ldflags "-s -w -X main.version=${VERSION}" -o /out/lensbus .
+
+FROM ${DEBIAN_IMAGE} AS lensbus-opencv
+ARG VERSION=devel
+LABEL org.opencontainers.image.title="lensbus-opencv" \
+      org.opencontainers.image.description="Live camera pictures over NATS, with OpenCV" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.source="https://github.com/lensbus/lensbus" \
+      org.opencontainers.image.documentation="https://github.com/lensbus/lensbus/tree/main/docs" \
+      org.opencontainers.image.licenses="Apache-2.0"
+RUN apt-get update -qq \
+    && apt-get install -y -qq --no-install-recommends ca-certificates libopencv-videoio406 libopencv-highgui406 >/dev/null \
+    && rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/dpkg.log /var/cache/ldconfig/aux-cache
+COPY --from=build-opencv /out/ /
+# What is missing is found here and not on the first camera.
+RUN ["/lensbus", "version"]
+USER 65534:65534
+EXPOSE 4222 8080
+HEALTHCHECK --interval=10s --timeout=5s --start-period=10s CMD ["/lensbus", "health"]
+ENTRYPOINT ["/lensbus"]
+CMD ["up"]
+
+# What is built when nobody says which.
+FROM lensbus
