@@ -38,7 +38,7 @@ func (u User) Rights() Rights {
 				// Any message by its number: the stream holds nothing but this camera's frames.
 				"$JS.API.DIRECT.GET."+stream,
 			)
-			r.subscribe("rec."+camera+".*", "cam."+camera+".status")
+			r.subscribe("rec."+camera+".*", "rec."+camera+".credit.*", "cam."+camera+".status")
 		case Viewer, Operator, Web:
 			r.publish(
 				"$JS.API.DIRECT.GET."+stream+".cam."+camera+".frame",

@@ -9,12 +9,14 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/lensbus/lensbus/auth"
+	"github.com/lensbus/lensbus/frame"
 )
 
 // access is who may do what on a broker, and how its clients know it. It is read from files, and
@@ -26,6 +28,32 @@ type access struct {
 	inside                     auth.User // this process
 	credentials                auth.Credentials
 	users, pair, pairKey, pool []byte // what was read
+
+	mu     sync.Mutex
+	people []auth.User // that the broker lets in now
+}
+
+func (a *access) letIn(users []auth.User) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.people = users
+}
+
+// Publishes returns the cameras that the broker's users may publish, sorted; all where one may publish
+// any. There are none where nobody is asked who he is.
+func (s *Server) Publishes() (cameras []frame.CameraID, all bool) {
+	if s.access == nil {
+		return nil, false
+	}
+	s.access.mu.Lock()
+	defer s.access.mu.Unlock()
+	for _, u := range s.access.people {
+		if u.Role == auth.Publisher {
+			cameras, all = append(cameras, u.Cameras...), all || u.All
+		}
+	}
+	slices.Sort(cameras)
+	return slices.Compact(cameras), all
 }
 
 // newAccess returns nil where the configuration asks for neither users nor TLS.
@@ -103,6 +131,7 @@ func (a *access) apply(opts *server.Options) error {
 	for _, u := range users {
 		opts.Nkeys = append(opts.Nkeys, natsUser(u))
 	}
+	a.letIn(users)
 	return nil
 }
 

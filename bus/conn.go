@@ -166,6 +166,7 @@ func (c *Conn) Close() error {
 
 // baseOptions make a client that never gives up and never plays old pictures again.
 func baseOptions(name string, log *slog.Logger) []nats.Option {
+	repeated := new(repetitions)
 	return []nats.Option{
 		nats.Name(name),
 		nats.MaxReconnects(-1),
@@ -189,6 +190,9 @@ func baseOptions(name string, log *slog.Logger) []nats.Option {
 		}),
 		nats.ReconnectErrHandler(reconnectLogger(name, log)),
 		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
+			if repeated.is(err.Error()) {
+				return
+			}
 			if sub != nil {
 				log.Warn("NATS", "connection", name, "subject", sub.Subject, "error", err)
 				return
@@ -196,6 +200,26 @@ func baseOptions(name string, log *slog.Logger) []nats.Option {
 			log.Warn("NATS", "connection", name, "error", err)
 		}),
 	}
+}
+
+// repetitions leave out what was said in the last minute: a server may refuse every frame.
+type repetitions struct {
+	mu   sync.Mutex
+	said map[string]time.Time
+}
+
+func (r *repetitions) is(text string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	if at, ok := r.said[text]; ok && now.Sub(at) < time.Minute {
+		return true
+	}
+	if r.said == nil || len(r.said) >= 64 {
+		r.said = make(map[string]time.Time)
+	}
+	r.said[text] = now
+	return false
 }
 
 // reconnectDelay is at most 1.2 s, so that everybody is back within 3 s of the server, and random,

@@ -14,18 +14,23 @@ import (
 const mostRecorded = 1024
 
 // StoredCameras returns the cameras whose frames the broker keeps on file, at most 1024; for a user with
-// rights for some cameras, those. It asks for all streams: a user who may not gets no answer, so ctx
-// should have a limit.
+// rights for some cameras, those. It asks for all streams, which only an administrator may where there
+// are users: [ErrNotAllowed] for others.
 func (c *Conn) StoredCameras(ctx context.Context) ([]frame.CameraID, error) {
 	if c.scope != nil {
 		return c.Scope(), nil
+	}
+	if c.narrow.Load() {
+		return nil, fmt.Errorf("look for recorded cameras: %w", ErrNotAllowed)
 	}
 	js, err := jetstream.New(c.control)
 	if err != nil {
 		return nil, fmt.Errorf("look for recorded cameras: %w", err)
 	}
 	var ids []frame.CameraID
-	streams := js.ListStreams(ctx, jetstream.WithStreamListSubject(frame.AllFrames))
+	watched, stop := c.refused.watch(ctx, "$JS.API.STREAM.LIST")
+	defer stop()
+	streams := js.ListStreams(watched, jetstream.WithStreamListSubject(frame.AllFrames))
 	for info := range streams.Info() {
 		for _, subject := range info.Config.Subjects {
 			// A stream's name and subjects are what somebody else has said.
@@ -35,6 +40,9 @@ func (c *Conn) StoredCameras(ctx context.Context) ([]frame.CameraID, error) {
 				ids = append(ids, id)
 			}
 		}
+	}
+	if refusalOf(watched) != nil {
+		return nil, fmt.Errorf("look for recorded cameras: %w", ErrNotAllowed)
 	}
 	if err := streams.Err(); err != nil {
 		return nil, fmt.Errorf("look for recorded cameras: %w", err)

@@ -69,8 +69,12 @@ func (c *framesConn) watch(o *nats.Options) error {
 }
 
 // Publisher returns what publishes the camera's frames. All of a Conn's publishers share one
-// connection, which carries nothing else.
+// connection, which carries nothing else. A camera that this user's credentials are not for is
+// [ErrNotAllowed].
 func (c *Conn) Publisher(id frame.CameraID) (*Publisher, error) {
+	if _, err := c.within([]frame.CameraID{id}); err != nil {
+		return nil, &notAllowedError{id, "publish"}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {

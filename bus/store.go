@@ -102,8 +102,9 @@ func changedMeanwhile(err error) bool {
 
 // EnsureRecorded makes sure that the camera has a stream on file, for publishers where nobody else
 // provisions: it makes one with these limits where there is none or one in memory, and leaves one on
-// file as it is, whatever its limits. Its Storage is where frames are kept afterwards. Its errors are
-// those of [Conn.Provision].
+// file as it is, whatever its limits. Credentials that may not make streams wait for it, three quarters
+// of the time that ctx gives. Its Storage is where frames are kept afterwards. Its errors are those of
+// [Conn.Provision].
 func (c *Conn) EnsureRecorded(ctx context.Context, id frame.CameraID, limits StreamLimits) (Storage, error) {
 	js, err := jetstream.New(c.control)
 	if err != nil {
@@ -115,6 +116,16 @@ func (c *Conn) EnsureRecorded(ctx context.Context, id frame.CameraID, limits Str
 		return StorageFile, nil
 	case err != nil && !errors.Is(err, jetstream.ErrStreamNotFound):
 		return StorageNone, provisionError(ctx, js, id, limits, err)
+	}
+	if c.narrow.Load() {
+		stream, err := c.awaitStream(ctx, js, id, func(is jetstream.StreamConfig) bool { return is.Storage == jetstream.FileStorage })
+		switch {
+		case err == nil:
+			return StorageFile, nil
+		case stream != nil:
+			return StorageMemory, fmt.Errorf("stream of camera %s: the broker keeps only the newest frame, and these credentials may not change that: its own configuration file must say that the camera is recorded", id)
+		}
+		return StorageNone, fmt.Errorf("stream of camera %s: %w", id, err)
 	}
 	if _, err := c.Provision(ctx, id, limits); err != nil {
 		if stream != nil {

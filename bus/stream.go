@@ -24,16 +24,23 @@ const (
 
 // EnsureStream makes sure that the camera has a stream, so that a new viewer has a picture at
 // once and a slow one can fetch the newest: one message in memory, unless somebody has provisioned
-// another. Where there is no JetStream it returns [StorageNone] and an error that says so; live
-// pictures flow all the same.
+// another. Credentials that may not make streams wait for it, three quarters of the time that ctx
+// gives: the broker makes the streams of its publishers. Where there is no JetStream it returns
+// [StorageNone] and an error that says so; live pictures flow all the same.
 func (c *Conn) EnsureStream(ctx context.Context, id frame.CameraID) (Storage, error) {
 	js, err := jetstream.New(c.control)
 	if err != nil {
 		return StorageNone, fmt.Errorf("stream of camera %s: %w", id, err)
 	}
 	stream, err := js.Stream(ctx, id.StreamName())
+	if errors.Is(err, jetstream.ErrStreamNotFound) && c.narrow.Load() {
+		stream, err = c.awaitStream(ctx, js, id, func(jetstream.StreamConfig) bool { return true })
+	}
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		stream, err = js.CreateStream(ctx, memoryStream(id))
+		err = c.refused.ask(ctx, "$JS.API.STREAM.CREATE."+id.StreamName(), func(ctx context.Context) (err error) {
+			stream, err = js.CreateStream(ctx, memoryStream(id))
+			return err
+		})
 		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // somebody was quicker
 			stream, err = js.Stream(ctx, id.StreamName())
 		}

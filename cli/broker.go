@@ -31,7 +31,7 @@ func (c *brokerCommand) Run(ctx context.Context, s *session) error {
 	return s.withBroker(ctx, f.Broker, func(server *broker.Server, conn *bus.Conn) error {
 		kept := s.newStreams(ctx, conn, f)
 		return s.life.beside(ctx, s.numbers(f.Metrics, server.Ready, server.Metrics()), func() error {
-			return s.life.run(ctx, kept.role(conn), kept.reread(s, c.fileFlag))
+			return s.life.run(ctx, kept.role(server, conn), kept.reread(s, c.fileFlag))
 		})
 	})
 }

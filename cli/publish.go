@@ -76,7 +76,7 @@ func (c *publishCommand) publish(ctx context.Context, s *session, server *broker
 		if kept == nil {
 			return run()
 		}
-		return s.life.beside(ctx, kept.role(conn), run) // which ends with the cameras
+		return s.life.beside(ctx, kept.role(server, conn), run) // which ends with the cameras
 	})
 }
 

@@ -8,7 +8,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
+	"github.com/lensbus/lensbus/broker"
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/config/bytesize"
 	"github.com/lensbus/lensbus/publisher"
@@ -82,7 +84,8 @@ func are(cameras bus.Recorded, what string) string {
 	return fmt.Sprintf("cameras %s are %s", strings.Join(names, ", "), what)
 }
 
-// streams are those of the recorded cameras of a file that this process's broker keeps.
+// streams are those that this process's broker keeps: of the recorded cameras of a file, and of what its
+// users publish.
 type streams struct {
 	wanted bus.Latest[bus.Recorded]
 	kept   bool // the broker's store is
@@ -112,8 +115,11 @@ func (s *session) newStreams(ctx context.Context, conn *bus.Conn, f file) *strea
 }
 
 // role looks after the streams.
-func (k *streams) role(conn *bus.Conn) role {
+func (k *streams) role(server *broker.Server, conn *bus.Conn) role {
 	return role{"streams", func(ctx context.Context) error {
+		var keeping sync.WaitGroup
+		defer keeping.Wait()
+		keeping.Go(func() { k.keepNewest(ctx, server, conn) })
 		conn.KeepStreams(ctx, &k.wanted)
 		return nil
 	}}

@@ -47,7 +47,7 @@ func (c *upCommand) Run(ctx context.Context, s *session) error {
 		kept, reloads := s.newStreams(ctx, conn, f), make(reloads)
 		roles := []role{
 			s.page(conn, f, recordings.Ready, server.Metrics(), conn.Metrics(), cameras, recordings),
-			kept.role(conn), s.recorderOf(conn, f, recordings, reloads),
+			kept.role(server, conn), s.recorderOf(conn, f, recordings, reloads),
 		}
 		// Without any it serves the cameras of other machines; a file may have some later.
 		if len(f.Cameras) > 0 || c.Config != "" {
