@@ -24,7 +24,9 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m,
 		// nats-server starts these once for the process and never ends them.
 		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server/ats.init.0.func1"),
-		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server/ats.Register.func1"))
+		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server/ats.Register.func1"),
+		// And it does not wait for this one when it ends.
+		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.(*fileStore).flushStreamStateLoop"))
 }
 
 func start(t *testing.T, config Config) *Server {

@@ -20,6 +20,7 @@ var ErrInsecure = errors.New("no authentication")
 const (
 	DefaultListen       = "127.0.0.1:8080"
 	DefaultMaxViewers   = 1024
+	DefaultMaxPerson    = 256
 	DefaultStall        = 30 * time.Second
 	DefaultLinger       = 5 * time.Second
 	DefaultPreviewFPS   = 10
@@ -53,6 +54,9 @@ type Config struct {
 	// MaxViewers is how many streams, sockets and waiting snapshots there may be at a time, all
 	// cameras together. Default 1024. The next one gets 503.
 	MaxViewers int `yaml:"max_viewers"`
+	// MaxViewersPerson is how many of them one person or program may have, where the page has people.
+	// Default 256. The next one gets 429.
+	MaxViewersPerson int `yaml:"max_viewers_person"`
 	// MaxConnections is how many connections may be open that watch nothing. Default 1024. The next
 	// one is closed.
 	MaxConnections int `yaml:"max_connections"`
@@ -93,6 +97,7 @@ func (c Config) OrDefaults() Config {
 		}
 	}
 	orDefault(&c.MaxViewers, DefaultMaxViewers)
+	orDefault(&c.MaxViewersPerson, DefaultMaxPerson)
 	orDefault(&c.MaxConnections, DefaultMaxConnsIdle)
 	orDefault(&c.Stall, DefaultStall)
 	orDefault(&c.Linger, DefaultLinger)
@@ -138,6 +143,7 @@ func (c Config) Validate() error {
 		}
 	}
 	between(wrong, "max_viewers", c.MaxViewers, 1, 100_000)
+	between(wrong, "max_viewers_person", c.MaxViewersPerson, 1, 100_000)
 	between(wrong, "max_connections", c.MaxConnections, 1, 100_000)
 	between(wrong, "stall", c.Stall, 100*time.Millisecond, time.Hour)
 	between(wrong, "linger", c.Linger, -time.Hour, time.Hour)

@@ -85,6 +85,8 @@ func (s *Server) controlStatus(id frame.CameraID, err error) (status int, reason
 		return refused.Code, refused.Text
 	case errors.As(err, &refused):
 		return http.StatusBadGateway, refused.Text
+	case errors.Is(err, bus.ErrNotAllowed):
+		return http.StatusForbidden, "this page's own credentials do not allow that: " + err.Error()
 	case errors.Is(err, bus.ErrNoCamera):
 		return http.StatusNotFound, "no camera " + string(id) + " answers"
 	case !s.bus.NATS().IsConnected():

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"reflect"
 	"strings"
 	"sync"
 	"time"
@@ -123,12 +124,14 @@ func (s *Server) everything(next http.Handler) http.Handler {
 const recheckEvery = 5 * time.Second
 
 // whileKnown returns the request with a context that ends when its person may no longer have to do
-// with the camera; id is "" for what is of no camera. done, which waits, ends that.
+// with the camera; id is "" for what is of all that the person may see, which ends when those are
+// others. done, which waits, ends that.
 func (s *Server) whileKnown(r *http.Request, id frame.CameraID) (known *http.Request, done func()) {
 	if s.door == nil {
 		return r, func() {}
 	}
 	ctx, cancel := context.WithCancel(r.Context())
+	began, _ := r.Context().Value(personKey{}).(login.Person)
 	var watching sync.WaitGroup
 	watching.Go(func() {
 		tick := time.NewTicker(recheckEvery)
@@ -139,7 +142,8 @@ func (s *Server) whileKnown(r *http.Request, id frame.CameraID) (known *http.Req
 				return
 			case <-tick.C:
 			}
-			if person, known := s.person(r); !known || id != "" && !person.May(id) {
+			person, known := s.person(r)
+			if !known || id != "" && !person.May(id) || id == "" && !reflect.DeepEqual(person, began) {
 				cancel()
 				return
 			}
@@ -159,11 +163,20 @@ type sessionAnswer struct {
 	Name string `json:"name"`
 	// Operator may change settings. True where nobody is asked.
 	Operator bool `json:"operator"`
+	// Insecure: others than this machine reach the page, and nobody is asked or nothing is encrypted.
+	Insecure bool `json:"insecure"`
+}
+
+// insecure says whether others than this machine reach the page although nobody is asked who he is, or
+// nothing is encrypted.
+func (s *Server) insecure() bool {
+	host, _, _ := net.SplitHostPort(s.cfg.Listen) // Validate has checked it
+	return !loopback(host) && (s.door == nil || s.pair == nil)
 }
 
 // serveSession says who is logged in. It is no error to be nobody.
 func (s *Server) serveSession(w http.ResponseWriter, r *http.Request) {
-	answer := sessionAnswer{Login: s.door != nil, Operator: s.door == nil}
+	answer := sessionAnswer{Login: s.door != nil, Operator: s.door == nil, Insecure: s.insecure()}
 	if person, ok := r.Context().Value(personKey{}).(login.Person); ok {
 		answer.Name, answer.Operator = person.Name, person.Operator
 	}
@@ -195,16 +208,20 @@ func (s *Server) serveLogin(w http.ResponseWriter, r *http.Request) {
 	secret, err := s.door.Login(r.Context(), origin(r.RemoteAddr), who.Name, who.Password)
 	switch {
 	case errors.Is(err, login.ErrTooMany):
-		s.log.Warn("too many wrong logins", "from", origin(r.RemoteAddr))
+		if now := time.Now().UnixNano(); now-s.tooMany.Swap(now) > int64(time.Minute) { // not each of a thousand
+			s.log.Warn("too many wrong logins", "from", origin(r.RemoteAddr))
+		}
 		w.Header().Set("Retry-After", "10")
 		s.refuse(w, r, http.StatusTooManyRequests, err.Error())
 		return
 	case errors.Is(err, login.ErrWrong):
+		s.log.Info("wrong login", "from", origin(r.RemoteAddr)) // no name: people type passwords there
 		s.refuse(w, r, http.StatusUnauthorized, err.Error())
 		return
 	case err != nil: // the client has gone
 		return
 	}
+	s.log.Info("logged in", "person", who.Name, "from", origin(r.RemoteAddr))
 	s.setCookie(w, secret, int(login.SessionLimit.Seconds()))
 	w.WriteHeader(http.StatusNoContent)
 }

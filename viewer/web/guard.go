@@ -14,6 +14,7 @@ import (
 
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/viewer/web/login"
 )
 
 // What stands before every handler: who is asked, who asks, and for which camera.
@@ -179,17 +180,28 @@ func (s *Server) awaitKnown(ctx context.Context, f *feed) bool {
 }
 
 // visit is one viewer that was let in.
-type visit struct{ cancel context.CancelFunc }
+type visit struct {
+	cancel context.CancelFunc
+	name   string // of the person; "" where nobody is asked
+}
 
 // enter lets a viewer in while there is room. The context of the request that it returns ends when
 // the server does too; Close waits for leave.
 func (s *Server) enter(w http.ResponseWriter, r *http.Request) (inside *http.Request, leave func(), ok bool) {
 	s.mu.Lock()
 	full, closed := len(s.visits) >= s.cfg.MaxViewers, s.closed
+	person, named := r.Context().Value(personKey{}).(login.Person)
+	own := 0
+	for v := range s.visits {
+		if named && v.name == person.Name {
+			own++
+		}
+	}
+	greedy := own >= s.cfg.MaxViewersPerson
 	var v *visit
-	if !full && !closed {
+	if !full && !closed && !greedy {
 		ctx, cancel := context.WithCancel(r.Context())
-		v = &visit{cancel}
+		v = &visit{cancel, person.Name}
 		s.visits[v] = struct{}{}
 		s.handlers.Add(1)
 		r = r.WithContext(ctx)
@@ -202,6 +214,11 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request) (inside *http.Req
 	case full:
 		w.Header().Set("Retry-After", "5")
 		s.refuse(w, r, http.StatusServiceUnavailable, "as many viewers as this server takes ("+strconv.Itoa(s.cfg.MaxViewers)+", max_viewers)")
+		return nil, nil, false
+	}
+	if greedy {
+		w.Header().Set("Retry-After", "5")
+		s.refuse(w, r, http.StatusTooManyRequests, "as many viewers as one person may have here ("+strconv.Itoa(s.cfg.MaxViewersPerson)+", max_viewers_person)")
 		return nil, nil, false
 	}
 	return r, func() {

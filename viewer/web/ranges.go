@@ -113,6 +113,8 @@ func (s *Server) recorderStatus(id frame.CameraID, err error) (status int, reaso
 		return refused.Code, refused.Text
 	case errors.As(err, &refused):
 		return http.StatusBadGateway, refused.Text
+	case errors.Is(err, bus.ErrNotAllowed):
+		return http.StatusForbidden, "this page's own credentials do not allow that: " + err.Error()
 	case errors.Is(err, bus.ErrNoRecorder):
 		return http.StatusNotFound, "camera " + string(id) + " is not recorded now: no recorder answers for it"
 	case errors.Is(err, bus.ErrInterrupted):

@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -50,9 +51,12 @@ type Server struct {
 	cameras *viewer.Cameras
 	hub     *hub
 	handler http.Handler
+	// patterns are those of handler's mux.
+	patterns []string
 	// authorise decides whether a request may see a camera; every path to one asks it.
 	authorise func(*http.Request, frame.CameraID) error
 	door      *login.Door   // nil where nobody is asked who he is
+	tooMany   atomic.Int64  // when somebody was last refused for too many wrong logins, Unix nanoseconds
 	pair      *certificates // nil without TLS
 
 	ending  chan struct{} // closed by end
@@ -116,8 +120,23 @@ func New(cfg Config, deps Deps) (*Server, error) {
 // secure says whether the page is served over TLS.
 func (s *Server) secure() bool { return s.pair != nil }
 
+// routed is a mux that knows its patterns, for tests that must not forget one.
+type routed struct {
+	*http.ServeMux
+	patterns *[]string
+}
+
+func (r routed) Handle(pattern string, handler http.Handler) {
+	*r.patterns = append(*r.patterns, pattern)
+	r.ServeMux.Handle(pattern, handler)
+}
+
+func (r routed) HandleFunc(pattern string, handler func(http.ResponseWriter, *http.Request)) {
+	r.Handle(pattern, http.HandlerFunc(handler))
+}
+
 func (s *Server) routes(files assets) http.Handler {
-	mux := http.NewServeMux()
+	mux := routed{ServeMux: http.NewServeMux(), patterns: &s.patterns}
 	mux.Handle("GET /", files)
 	mux.HandleFunc("GET /api/cameras", s.serveCameras)
 	mux.HandleFunc("GET /api/events", func(w http.ResponseWriter, r *http.Request) {
@@ -164,7 +183,7 @@ func (s *Server) routes(files assets) http.Handler {
 	own.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, http.StatusForbidden, "a page of another site may not ask this")
 	}))
-	return s.guard(own.Handler(s.identify(mux)))
+	return s.guard(own.Handler(s.identify(mux.ServeMux)))
 }
 
 // Handler serves all paths. Streams need a connection that can be hijacked: HTTP/1.
@@ -259,8 +278,11 @@ func Run(ctx context.Context, cfg Config, deps Deps, ready func(addr string)) er
 	case err != nil:
 		return fmt.Errorf("web: listen on %s: %w", s.cfg.Listen, err)
 	}
-	if host, _, _ := net.SplitHostPort(s.cfg.Listen); !loopback(host) && s.door == nil {
-		s.log.Warn("the page asks nobody who he is: everybody who reaches it can watch every camera", "listen", s.cfg.Listen)
+	switch {
+	case s.insecure() && s.door == nil:
+		s.log.Warn("insecure: the page asks nobody who he is: everybody who reaches it can watch every camera", "listen", s.cfg.Listen)
+	case s.insecure():
+		s.log.Warn("insecure: the page has no TLS: passwords and pictures can be read on the way", "listen", s.cfg.Listen)
 	}
 	if ready != nil {
 		ready(listener.Addr().String())

@@ -15,6 +15,7 @@ async function check() {
   } catch {
     return; // no server: the page says so itself
   }
+  warn(session.insecure);
   if (!session.login) return;
   if (!session.name) {
     location.replace("login.html" + location.hash);
@@ -22,6 +23,22 @@ async function check() {
   }
   document.documentElement.dataset.operator = String(session.operator);
   show(session.name);
+}
+
+// warn says on every view that the page is open to others without a password, or without encryption.
+function warn(insecure) {
+  let note = document.getElementById("insecure-note");
+  if (!insecure) {
+    note?.remove();
+    return;
+  }
+  if (note) return;
+  note = document.createElement("p");
+  note.id = "insecure-note";
+  note.className = "insecure-note";
+  note.setAttribute("role", "status");
+  note.textContent = "Insecure: this page is open to the network without a password, or without encryption.";
+  document.querySelector("header").after(note);
 }
 
 function show(name) {
