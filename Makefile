@@ -60,6 +60,36 @@ deps: ## Install OpenCV's development package and a C++ compiler where they are 
 clean: ## Remove what was built
 	rm -rf bin .build
 
+##@ Install
+prefix  ?= /usr/local
+DESTDIR ?=
+
+.PHONY: install
+install: build install-only ## Install program, man pages, completion, systemd's units and their files (prefix, DESTDIR)
+
+.PHONY: install-only
+install-only:
+	install -D -m 0755 bin/lensbus $(DESTDIR)$(prefix)/bin/lensbus
+	rm -rf .build/manual && bin/lensbus manual --dir .build/manual --bash .build/manual/lensbus && gzip -9nf .build/manual/*.1
+	install -D -m 0644 -t $(DESTDIR)$(prefix)/share/man/man1 .build/manual/*.1.gz
+	install -D -m 0644 -t $(DESTDIR)$(prefix)/share/bash-completion/completions .build/manual/lensbus
+	install -d $(DESTDIR)$(prefix)/lib/systemd/system $(DESTDIR)$(prefix)/lib/sysusers.d
+	for unit in packaging/systemd/*.service; do \
+		sed 's|/usr/bin/|$(prefix)/bin/|' $$unit >$(DESTDIR)$(prefix)/lib/systemd/system/$${unit##*/}; \
+	done
+	install -m 0644 packaging/systemd/lensbus.sysusers $(DESTDIR)$(prefix)/lib/sysusers.d/lensbus.conf
+	install -D -m 0644 -t $(DESTDIR)$(prefix)/share/doc/lensbus/examples configs/*.yaml configs/prometheus.yml configs/grafana/lensbus.json
+	install -d $(DESTDIR)/etc/lensbus/cameras
+	for file in packaging/etc/*.yaml packaging/etc/cameras/*.yaml; do \
+		to=$(DESTDIR)/etc/lensbus/$${file#packaging/etc/}; [ -e $$to ] || install -m 0644 $$file $$to; \
+	done
+
+.PHONY: deb
+deb: build ## A Debian package in .build/deb
+	rm -rf .build/deb
+	packaging/deb/build $(VERSION) .build/deb
+	@if command -v lintian >/dev/null; then lintian --fail-on error,warning .build/deb/*_$$(dpkg --print-architecture).deb; else echo "NOT CHECKED: the package, because there is no lintian here" >&2; fi
+
 ##@ Check
 .PHONY: test
 test: ## All tests, without OpenCV and with it (race detector); installs what they need
@@ -81,6 +111,10 @@ test-opencv:
 .PHONY: test-v4l2
 test-v4l2: ## Real V4L2 drivers, in a virtual machine that it boots
 	@OPENCV_TAGS=$(OPENCV_TAGS) test/v4l2/run
+
+.PHONY: test-compose
+test-compose: ## Images and compose files, with the docker on this machine
+	@test/compose/run
 
 .PHONY: lint
 lint: ## Format, vet and staticcheck, without OpenCV and with it
@@ -117,4 +151,4 @@ bench: ## Benchmarks with allocations (BENCH=REGEXP, BENCHTIME=1s)
 help: ## This list
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
