@@ -27,6 +27,7 @@ import (
 type pageRig struct {
 	t    *testing.T
 	conn *bus.Conn
+	cfg  web.Config
 	addr string
 	tab  context.Context
 
@@ -70,7 +71,7 @@ func (r *pageRig) startServer() {
 		r.t.Fatal(err)
 	}
 	r.addr = listener.Addr().String()
-	server, err := web.New(web.Config{}, web.Deps{Bus: r.conn})
+	server, err := web.New(r.cfg, web.Deps{Bus: r.conn})
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -46,6 +46,8 @@ func TestPage(t *testing.T) {
 		"a recording":                testPageRecording,
 		"recordings in step":         testPageInStep,
 		"recorders come and go":      testPageRecorders,
+		"people log in":              testPageLogin,
+		"an insecure page says so":   testPageInsecure,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newPageRig(t, browser)) })
 	}
