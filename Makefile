@@ -16,7 +16,7 @@ GOTESTFLAGS ?=
 # One package at a time: several tests watch the age of pictures, which a busy machine makes old.
 TEST     := -buildvcs=false -p 1 -timeout 20m $(GOTESTFLAGS)
 # Packages whose tests start servers, processes and browsers. OpenCV changes none of their code.
-TWICE    := broker bus cli recorder test/clock test/e2e test/nemesis viewer/web
+ONCE    := broker bus cli recorder test/clock test/e2e test/nemesis viewer/web
 EMPTY    :=
 SPACE    := $(EMPTY) $(EMPTY)
 FUZZTIME ?= 20s
@@ -101,9 +101,9 @@ test: ## All tests, without OpenCV and with it (race detector); installs what th
 	CGO_ENABLED=0 $(GO) build -buildvcs=false ./...
 	CGO_ENABLED=0 $(GO) vet ./...
 	@if $(HAVE_OPENCV); then \
-		echo "NOT RUN twice, because they take minutes: $(TWICE); they run below, with OpenCV and the race detector"; \
+		echo "NOT RUN twice, because they take minutes: $(ONCE); they run below, with OpenCV and the race detector"; \
 		set -x; \
-		CGO_ENABLED=0 $(GO) test $(TEST) $$($(GO) list -buildvcs=false ./... | grep -vE '/($(subst $(SPACE),|,$(TWICE)))$$'); \
+		CGO_ENABLED=0 $(GO) test $(TEST) $$($(GO) list -buildvcs=false ./... | grep -vE '/($(subst $(SPACE),|,$(ONCE)))$$'); \
 		$(MAKE) --no-print-directory test-opencv; \
 	else \
 		(set -x; CGO_ENABLED=0 $(GO) test $(TEST) ./...); \
