@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -167,7 +168,7 @@ const lookAgain = time.Second
 // recreate replaces the consumer by one that delivers what comes after d.last.
 func (d *Durable) recreate(ctx context.Context, stream *jetstream.StreamInfo) (*jetstream.ConsumerInfo, error) {
 	name := d.id.StreamName()
-	err := d.refused.ask(ctx, "$JS.API.CONSUMER.DELETE."+name+"."+d.o.Name, func(ctx context.Context) error {
+	err := d.ask(ctx, "$JS.API.CONSUMER.DELETE."+name+"."+d.o.Name, func(ctx context.Context) error {
 		return d.js.DeleteConsumer(ctx, name, d.o.Name)
 	})
 	if err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
@@ -194,7 +195,7 @@ func (d *Durable) create(ctx context.Context, stream *jetstream.StreamInfo) (*je
 	}
 	subject := "$JS.API.CONSUMER.CREATE." + d.id.StreamName() + "." + d.o.Name + "." + cfg.FilterSubject
 	var info *jetstream.ConsumerInfo
-	err := d.refused.ask(ctx, subject, func(ctx context.Context) error {
+	err := d.ask(ctx, subject, func(ctx context.Context) error {
 		consumer, err := d.js.CreateConsumer(ctx, d.id.StreamName(), cfg)
 		if err == nil {
 			info = consumer.CachedInfo()
@@ -206,6 +207,32 @@ func (d *Durable) create(ctx context.Context, stream *jetstream.StreamInfo) (*je
 	}
 	d.log.Info("consumer made", "from", max(cfg.OptStartSeq, first))
 	return info, nil
+}
+
+// ask runs a request to the subject, as denials.ask does. Where the connection is lost meanwhile, there
+// will be no answer: its error is ErrDisconnected then, at once.
+func (d *Durable) ask(ctx context.Context, subject string, request func(context.Context) error) error {
+	lost := d.nc.StatusChanged(nats.RECONNECTING, nats.DISCONNECTED, nats.CLOSED)
+	defer d.nc.RemoveStatusListener(lost)
+	if !d.nc.IsConnected() {
+		return ErrDisconnected
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		select {
+		case <-lost:
+			cancel(ErrDisconnected)
+		case <-ctx.Done():
+		}
+	})
+	err := d.refused.ask(ctx, subject, request)
+	if err != nil && errors.Is(context.Cause(ctx), ErrDisconnected) {
+		err = ErrDisconnected
+	}
+	cancel(nil)
+	watching.Wait()
+	return err
 }
 
 // suits says why the consumer cannot be used.
@@ -235,7 +262,7 @@ func (d *Durable) rewind(ctx context.Context, info *jetstream.ConsumerInfo) erro
 	subject := func(number uint64) string {
 		return fmt.Sprintf("$JS.ACK.%s.%s.1.%d.%d.0.0", name, d.o.Name, number, info.Delivered.Consumer)
 	}
-	err := d.refused.ask(ctx, "$JS.ACK."+name+"."+d.o.Name+".>", func(ctx context.Context) error {
+	err := d.ask(ctx, "$JS.ACK."+name+"."+d.o.Name+".>", func(ctx context.Context) error {
 		for number := from; number < to; number++ {
 			if err := d.nc.Publish(subject(number), []byte("-NAK")); err != nil {
 				return err
@@ -255,7 +282,7 @@ const mostRewound = 1 << 16
 
 func (d *Durable) consumerInfo(ctx context.Context) (*jetstream.ConsumerInfo, error) {
 	var info *jetstream.ConsumerInfo
-	err := d.refused.ask(ctx, "$JS.API.CONSUMER.INFO."+d.id.StreamName()+"."+d.o.Name, func(ctx context.Context) error {
+	err := d.ask(ctx, "$JS.API.CONSUMER.INFO."+d.id.StreamName()+"."+d.o.Name, func(ctx context.Context) error {
 		consumer, err := d.js.Consumer(ctx, d.id.StreamName(), d.o.Name)
 		if err == nil {
 			info = consumer.CachedInfo()
@@ -267,7 +294,7 @@ func (d *Durable) consumerInfo(ctx context.Context) (*jetstream.ConsumerInfo, er
 
 func (d *Durable) streamInfo(ctx context.Context) (*jetstream.StreamInfo, error) {
 	var info *jetstream.StreamInfo
-	err := d.refused.ask(ctx, "$JS.API.STREAM.INFO."+d.id.StreamName(), func(ctx context.Context) error {
+	err := d.ask(ctx, "$JS.API.STREAM.INFO."+d.id.StreamName(), func(ctx context.Context) error {
 		stream, err := d.js.Stream(ctx, d.id.StreamName())
 		if err == nil {
 			info = stream.CachedInfo()
