@@ -119,7 +119,8 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 // NATS is the control connection, for requests and services. It belongs to c.
 func (c *Conn) NATS() *nats.Conn { return c.control }
 
-// WaitConnected waits until the server has answered. Its error says why it has not.
+// WaitConnected waits until the server has answered. Its error says why it has not: an [*EntryError]
+// where it has, and does not let this user in.
 func (c *Conn) WaitConnected(ctx context.Context) error {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
@@ -127,7 +128,7 @@ func (c *Conn) WaitConnected(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			if last := c.control.LastError(); last != nil {
-				return fmt.Errorf("no NATS server: %w", last)
+				return fmt.Errorf("no NATS server: %w", entry(last))
 			}
 			return fmt.Errorf("no NATS server: %w", ctx.Err())
 		case <-tick.C:
@@ -185,12 +186,12 @@ func baseOptions(name string, log *slog.Logger) []nats.Option {
 		}),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
-				log.Warn("connection lost", "connection", name, "error", err)
+				log.Warn("connection lost", "connection", name, "error", entry(err))
 			}
 		}),
 		nats.ReconnectErrHandler(reconnectLogger(name, log)),
 		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
-			if repeated.is(err.Error()) {
+			if err = entry(err); repeated.is(err.Error()) {
 				return
 			}
 			if sub != nil {
@@ -240,6 +241,10 @@ func reconnectLogger(name string, log *slog.Logger) nats.ConnErrHandler {
 			return
 		}
 		last = time.Now()
+		if refused := new(EntryError); errors.As(entry(err), &refused) {
+			log.Error("the NATS server does not let this program in, trying on", "connection", name, "error", refused)
+			return
+		}
 		log.Warn("no NATS server, trying on", "connection", name, "error", err)
 	}
 }

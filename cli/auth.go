@@ -47,7 +47,7 @@ func (a authFlags) open() (*auth.Folder, error) {
 
 type authInitCommand struct {
 	authFlags
-	Host   []string `placeholder:"NAME" help:"Name or address by which the broker is reached, again for each; this machine's own name and loopback are always among them."`
+	Host   []string `sep:"none" placeholder:"NAME" help:"Name or address by which the broker is reached, again for each; this machine's own name and loopback are always among them."`
 	Server string   `env:"LENSBUS_SERVER" placeholder:"URL" help:"The broker's URL, to write into every credentials file. Default: tls:// and the first --host, port 4222."`
 	Admin  string   `default:"admin" placeholder:"NAME" help:"Name of the first admin. Default admin."`
 }
@@ -183,7 +183,7 @@ type authRotateCommand struct {
 	Server      string   `env:"LENSBUS_SERVER" placeholder:"URL" help:"The broker's URL, to write into the credentials. Default: what the old ones say."`
 	Certificate bool     `help:"Make a client certificate too. Default: where the old credentials have one."`
 	Name        string   `arg:"" optional:"" help:"The user. Without one, the broker's certificate is made anew."`
-	Host        []string `placeholder:"NAME" help:"For the broker's certificate: name or address by which it is reached, again for each."`
+	Host        []string `sep:"none" placeholder:"NAME" help:"For the broker's certificate: name or address by which it is reached, again for each."`
 }
 
 func (c *authRotateCommand) Run(s *session) error {

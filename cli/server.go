@@ -54,6 +54,9 @@ func (s *session) reach(ctx context.Context, conn *bus.Conn) error {
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
+	if refused := new(bus.EntryError); errors.As(err, &refused) {
+		return fmt.Errorf("%s: %w", strings.Join(triedServers(conn), ", "), refused)
+	}
 	return fmt.Errorf("no NATS server has answered within %s at %s: start one with `lensbus up` or `lensbus broker`, or say where it is with --server", answerWait, strings.Join(triedServers(conn), ", "))
 }
 

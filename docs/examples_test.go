@@ -88,15 +88,19 @@ func TestCommandsExist(t *testing.T) {
 					}
 				}
 			case "lensbus":
-				if len(words) < 2 || !slices.Contains(known, words[1]) {
+				named := 1 // how many words the command has
+				for named < 4 && named < len(words) && !slices.Contains(known, strings.Join(words[1:named+1], " ")) {
+					named++
+				}
+				if named == 4 || named == len(words) {
 					t.Errorf("%s: %s: no such command", p.path, line)
 					continue
 				}
-				allowed := flags(t, words[1])
-				for _, word := range words[2:] {
+				allowed := flags(t, words[1:named+1]...)
+				for _, word := range words[named+1:] {
 					name, _, _ := strings.Cut(word, "=")
 					if _, ok := allowed[name]; strings.HasPrefix(name, "--") && !ok {
-						t.Errorf("%s: %s: lensbus %s has no flag %s", p.path, line, words[1], name)
+						t.Errorf("%s: %s: lensbus %s has no flag %s", p.path, line, strings.Join(words[1:named+1], " "), name)
 					}
 				}
 			default:

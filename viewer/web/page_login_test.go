@@ -81,6 +81,7 @@ func testPageLogin(t *testing.T, r *pageRig) {
 	r.logIn("bob", password)
 	r.arrive(`location.pathname === "/" && location.hash === "#front" && document.readyState === "complete"`, "the camera that was asked for")
 	r.waitLarge("front", "live")
+	r.wait(`getComputedStyle(document.querySelector("#large .settings")).display === "none"`, "the settings to be hidden from who may only watch")
 	if got := eval[string](r, `document.cookie`); got != "" {
 		t.Errorf("a script sees the cookie %q", got)
 	}
