@@ -16,7 +16,8 @@ type position struct {
 	// last is the number of the last message that was handed over or that the caller has; what
 	// comes next is last+1, or there is a hole.
 	last uint64
-	// safe is the number of the last message that the caller had before; 0 where that says nothing.
+	// safe is the number of the last message that the caller had before, or was given before the
+	// connection was lost; 0 where that says nothing.
 	safe uint64
 	// bound says that last is of the stream and the consumer that were made at these times; of the
 	// stream's the zero time says that this user may not see it.
@@ -98,6 +99,9 @@ func (d *Durable) place(ctx context.Context, info *jetstream.ConsumerInfo, strea
 	if info == nil {
 		return d.create(ctx, stream)
 	}
+	if d.bound && !info.Created.Equal(d.madeAt) { // somebody else has made it anew
+		d.generate()
+	}
 	floor, before := info.AckFloor.Stream, d.last
 	switch {
 	case stream != nil && max(floor, info.Delivered.Stream) > stream.State.LastSeq:
@@ -121,13 +125,17 @@ func (d *Durable) place(ctx context.Context, info *jetstream.ConsumerInfo, strea
 		d.last = floor
 	case d.last < floor:
 		d.last = floor
-	case !d.bound && d.o.Has != nil:
-		// The consumer may be of another stream than the caller's frames are: those that come again
-		// are known by their own numbers (Has).
+	case d.o.Has != nil:
+		// The stream may be another one than the caller's frames are of, or have lost its end in a
+		// power cut and used its numbers again: what comes again is known by its own numbers (Has).
+		d.safe = max(d.safe, d.last)
 		d.last = floor
 	}
 	return info, nil
 }
+
+// reached is the number of the newest message that the caller has or was given.
+func (p *position) reached() uint64 { return max(p.last, p.safe) }
 
 // restart makes the numbers begin anew.
 func (d *Durable) restart() {

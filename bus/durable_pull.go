@@ -45,9 +45,9 @@ func (d *Durable) run(ctx context.Context) {
 			err = d.bind(ctx)
 		}
 		if err == nil {
-			before := d.last
+			before := d.reached()
 			err = d.receive(ctx)
-			if d.last != before {
+			if d.reached() != before {
 				backoff, d.rewinds = firstBackoff, 0
 			}
 		}
@@ -265,7 +265,7 @@ func (d *Durable) accept(ctx context.Context, m *nats.Msg) error {
 	s := Stored{Number: number, At: meta.Timestamp, Pending: meta.NumPending, Header: m.Header, Data: m.Data, reply: m.Reply, generation: d.generation}
 	switch {
 	case number <= d.last:
-		d.count(func(s *DurableState) { s.Duplicates++ })
+		d.again(s)
 		return nil
 	case number > d.last+1:
 		gone, err := d.isGone(ctx, number)
@@ -275,7 +275,7 @@ func (d *Durable) accept(ctx context.Context, m *nats.Msg) error {
 		if !gone {
 			return errLost
 		}
-		if before := max(d.last, d.safe); before > 0 && number > before { // or the stream begins here, for this caller
+		if before := d.reached(); before > 0 && number > before { // or the stream begins here, for this caller
 			s.Skipped = number - before - 1
 		}
 	}
@@ -299,20 +299,13 @@ func (d *Durable) accept(ctx context.Context, m *nats.Msg) error {
 
 // hand gives s to the caller, unless it has it.
 func (d *Durable) hand(ctx context.Context, s Stored, known bool) error {
-	d.doubt = [2]uint64{}
 	d.ready()
 	if known {
 		d.last = s.Number
-		d.mu.Lock()
-		d.state.Duplicates++
-		d.state.Pending = s.Pending
-		safe := d.handed == d.acked
-		d.mu.Unlock()
-		if safe { // nothing before it waits for the caller's acknowledgement
-			_ = d.acknowledge(s) // or it comes again
-		}
+		d.again(s)
 		return nil
 	}
+	d.doubt = [2]uint64{}
 	s.Restarted = d.restarted
 	d.mu.Lock()
 	d.handed++
@@ -332,6 +325,19 @@ func (d *Durable) hand(ctx context.Context, s Stored, known bool) error {
 		state.Lost += s.Skipped
 	})
 	return nil
+}
+
+// again deals with a message that the caller has. It is acknowledged where nothing up to it waits for
+// the caller's own acknowledgement: a server that waits for too many delivers no further ones.
+func (d *Durable) again(s Stored) {
+	d.mu.Lock()
+	d.state.Duplicates++
+	d.state.Pending = s.Pending
+	safe := d.handed == d.acked
+	d.mu.Unlock()
+	if safe {
+		_ = d.acknowledge(s) // or it comes again
+	}
 }
 
 func (d *Durable) count(note func(*DurableState)) {
