@@ -176,6 +176,36 @@ func TestReplayAcrossStreamsMadeAnew(t *testing.T) {
 	g.expectEnd(r)
 }
 
+// The publisher's clock is put back while it runs: an hour is there twice, and no frame is left out or
+// there twice for it, wherever it is kept.
+func TestReplayWhereTheClockWasPutBack(t *testing.T) {
+	g := newFootage(t, 0)
+	g.publish(60, plainScene(), time.Time{})
+	g.publish(90, plainScene(), began().Add(-time.Hour))
+	g.publish(50, plainScene(), began().Add(time.Hour))
+	g.record(1, 30)
+	g.record(31, 60)
+	g.record(61, 100)
+	g.record(101, 150)
+	g.write(151, 170)
+	for _, from := range []int{1, 81, 171} { // of the stream
+		g.drop(from)
+		all := g.replay(bus.ReplayOptions{})
+		g.expect(all, 61, 150)
+		g.expect(all, 1, 60)
+		g.expect(all, 151, 200)
+		g.expectEnd(all)
+	}
+	r := g.replay(bus.ReplayOptions{From: g.frames[29].Captured, Follow: true})
+	g.expect(r, 30, 60)
+	g.expect(r, 151, 200)
+	g.publish(10, plainScene(), began().Add(30*time.Minute))
+	g.expect(r, 201, 210)
+	g.record(201, 210)
+	g.publish(5, plainScene(), time.Time{})
+	g.expect(r, 211, 215)
+}
+
 func TestReplayWithoutAStream(t *testing.T) {
 	g := borderFootage(t)
 	if err := g.js.DeleteStream(soon(t), "FRAMES_front"); err != nil {

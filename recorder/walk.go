@@ -19,13 +19,15 @@ type walker struct {
 	*archive
 	from, to time.Time // zero: no bound
 
-	last     edge          // of the newest frame; its epoch is empty before the first
-	interval time.Duration // usual, of the newest frames
-	current  segment.Info  // the newest that was read
-	gaps     []frame.Gap   // before the next frame, beyond what its number tells
-	vanished bool          // a segment was removed before it was read
-	jumped   uint64        // the place in the stream for whose sake the files were looked at again
-	checked  time.Time     // when the stream was last looked at for being made anew
+	last     edge              // of the frame that was given last; its epoch is empty before the first
+	interval time.Duration     // usual, of the newest frames
+	current  segment.Info      // that was read last
+	read     map[string]uint64 // by the path of a segment that was read: its last frame then
+	given    given
+	gaps     []frame.Gap // before the next frame, beyond what its number tells
+	vanished bool        // a segment was removed before it was read
+	jumped   uint64      // the place in the stream for whose sake the files were looked at again
+	checked  time.Time   // when the stream was last looked at for being made anew
 }
 
 // past is a frame, and what is missing right before it.
@@ -34,7 +36,9 @@ type past struct {
 	gaps  []frame.Gap
 }
 
-func (a *archive) walk(from, to time.Time) *walker { return &walker{archive: a, from: from, to: to} }
+func (a *archive) walk(from, to time.Time) *walker {
+	return &walker{archive: a, from: from, to: to, read: make(map[string]uint64), given: make(given)}
+}
 
 // frames yields what there is, up to the newest frame that is stored. It may be called again later,
 // and goes on where it stopped. An error is the last that it yields.
@@ -81,6 +85,7 @@ func (w *walker) readFiles(ctx context.Context, yield func(past, error) bool) (b
 			continue
 		}
 		w.current = info
+		w.read[closedPath(info.Path)] = info.LastSeq
 		if !w.readFile(ctx, info, yield) {
 			return false, nil
 		}
@@ -88,17 +93,10 @@ func (w *walker) readFiles(ctx context.Context, yield func(past, error) bool) (b
 	return true, nil
 }
 
-// isDone says whether all of a segment has been read, or what comes before it.
+// isDone says whether a segment has been read, or all that is in it given.
 func (w *walker) isDone(info segment.Info) bool {
-	switch {
-	case w.current.Path == "":
-		return false
-	case closedPath(info.Path) == closedPath(w.current.Path):
-		return info.Epoch == w.last.epoch && info.LastSeq <= w.last.seq
-	case w.last.stored > 0 && info.Epoch == w.last.epoch:
-		return info.LastSeq <= w.last.seq
-	}
-	return info.Start.Before(w.current.Start)
+	last, was := w.read[closedPath(info.Path)]
+	return was && info.LastSeq <= last || w.given.has(info.Epoch, info.LastSeq)
 }
 
 // readFile yields the frames of one segment; false where no more is wanted. What cannot be read is a
@@ -114,6 +112,7 @@ func (w *walker) readFile(ctx context.Context, info segment.Info, yield func(pas
 		return true
 	}
 	defer func() { _ = reader.Close() }() // was only read
+	before := uint64(0)
 	for record, err := range reader.Frames(w.from, w.to) {
 		if err != nil {
 			w.damaged(info, err)
@@ -122,9 +121,10 @@ func (w *walker) readFile(ctx context.Context, info segment.Info, yield func(pas
 		if ctx.Err() != nil {
 			return yield(past{}, context.Cause(ctx))
 		}
-		if !w.give(record.Frame, record.Stored, record.Gaps, yield) {
+		if !w.give(record.Frame, record.Stored, before, record.Gaps, yield) {
 			return false
 		}
+		before = record.Seq
 	}
 	return true
 }
@@ -142,10 +142,13 @@ func (w *walker) damaged(info segment.Info, err error) {
 }
 
 // give yields a frame unless it has been there; false where no more is wanted.
-func (w *walker) give(f frame.Frame, stored uint64, noted []frame.Gap, yield func(past, error) bool) bool {
-	if f.Epoch == w.last.epoch && f.Seq <= w.last.seq {
+// before is the number of the frame before it in the same file, or of the same epoch in the stream; 0 for
+// the first.
+func (w *walker) give(f frame.Frame, stored, before uint64, noted []frame.Gap, yield func(past, error) bool) bool {
+	if w.given.has(f.Epoch, f.Seq) {
 		return true
 	}
+	w.given.add(f.Epoch, f.Seq, before)
 	next := edge{f.Epoch, f.Seq, stored, f.Captured}
 	p := past{frame: f, gaps: append(w.gaps, noted...)}
 	w.gaps = nil
@@ -182,6 +185,7 @@ func (w *walker) readStream(ctx context.Context, yield func(past, error) bool) (
 	if err != nil {
 		return false, false, w.unlessNone(ctx, err)
 	}
+	var before edge
 	for {
 		batch, err := w.history.Read(ctx, next, streamFrames, streamBytes)
 		if err != nil {
@@ -202,9 +206,13 @@ func (w *walker) readStream(ctx context.Context, yield func(past, error) bool) (
 			case !w.to.IsZero() && !m.Frame.Captured.Before(w.to):
 				return false, false, nil
 			}
-			if !w.give(m.Frame, m.Number, nil, yield) {
+			if m.Frame.Epoch != before.epoch || m.Frame.Seq < before.seq {
+				before.seq = 0
+			}
+			if !w.give(m.Frame, m.Number, before.seq, nil, yield) {
 				return false, false, nil
 			}
+			before = edge{epoch: m.Frame.Epoch, seq: m.Frame.Seq}
 		}
 		next = batch.Next
 	}
