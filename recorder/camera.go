@@ -180,6 +180,9 @@ func (c *camera) follow(ctx context.Context, t *tape) error {
 			if err := t.flush(ctx); err != nil {
 				return err
 			}
+			if t.owing() { // the broker was not there
+				due.Reset(t.cfg.Part)
+			}
 		case <-ticker.C:
 			if c.r.whyFull() != "" {
 				return nil

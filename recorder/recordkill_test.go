@@ -211,3 +211,36 @@ func TestRecordFindsCameras(t *testing.T) {
 		t.Errorf("%+v", report)
 	}
 }
+
+// The broker is away while a part is written, so that nobody takes its acknowledgement: later parts are
+// written in time all the same.
+func TestRecordAcknowledgesLater(t *testing.T) {
+	t.Parallel()
+	g := newRig(t)
+	g.provision(nil)
+	dir := t.TempDir()
+	r := g.record(recorder.Config{Dir: dir, Part: time.Second, Segment: time.Hour}, nil)
+	g.publish(5)
+	g.inFiles(dir)
+	g.publish(5)
+	eventually(t, "they wait in the recorder", func() bool { return g.consumer().NumAckPending > 0 })
+	address := strings.TrimPrefix(g.url, "nats://")
+	if err := g.server.Close(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "they are in the files", func() bool {
+		report, err := g.ledger.Check(dir, g.camera)
+		return err == nil && report.Recorded == 10
+	})
+	g.startBroker(address)
+	eventually(t, "the broker is back", g.nc.IsConnected)
+	began := time.Now()
+	g.publish(5)
+	g.inFiles(dir)
+	if took := time.Since(began); took > 8*time.Second { // else with the segment, which is closed after 15 s
+		t.Errorf("they were written after %v", took)
+	}
+	eventually(t, "everything is acknowledged", func() bool { return g.consumer().AckFloor.Stream == 15 })
+	r.end()
+	g.check(dir)
+}
