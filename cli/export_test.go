@@ -174,6 +174,30 @@ func TestExportOfTwoSizesIsTwoFiles(t *testing.T) {
 	}
 }
 
+// The camera's clock was put back, and its pictures have another size from then on: the rest would begin
+// with what has been exported already, again and again.
+func TestExportWhereTheRestWouldNotEnd(t *testing.T) {
+	times := []time.Time{time.Unix(1000, 0), time.Unix(900, 0), time.Unix(900, 0), time.Unix(900, 0)}
+	j := exportJob{
+		command: &exportCommand{ID: "front", Output: filepath.Join(t.TempDir(), "clip.mp4")},
+		bar:     newProgressBar(io.Discard, "front", time.Time{}, time.Time{}), log: slog.New(slog.DiscardHandler),
+		source: func(context.Context, bus.ExportOptions, io.Writer) (bus.ExportResult, error) {
+			if len(times) == 0 {
+				return bus.ExportResult{}, nil
+			}
+			rest := times[0]
+			times = times[1:]
+			return bus.ExportResult{Rest: rest}, nil
+		},
+	}
+	if err := j.run(t.Context()); err == nil || !strings.Contains(err.Error(), "clock was put back") || len(times) != 2 {
+		t.Errorf("%v, with %d files to go", err, len(times))
+	}
+	if got := names(t, filepath.Dir(j.command.Output)); got != "" {
+		t.Errorf("left behind: %s", got)
+	}
+}
+
 func TestExportForOtherPlayers(t *testing.T) {
 	if _, err := exec.LookPath("ffmpeg"); err != nil {
 		t.Setenv("PATH", t.TempDir())

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
@@ -56,6 +57,10 @@ func (j *exportJob) run(ctx context.Context) (err error) {
 		j.report(name, result)
 		if result.Rest.IsZero() {
 			break
+		}
+		if !result.Rest.After(j.options.From) {
+			return fmt.Errorf("the pictures change their size at %s, before which there are others of the same times, because the camera's clock was put back: export what is before it and from it on apart, by --from and --to",
+				result.Rest.UTC().Format(time.RFC3339Nano))
 		}
 		j.options.From = result.Rest
 	}
