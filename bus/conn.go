@@ -128,7 +128,7 @@ func (c *Conn) WaitConnected(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			if last := c.control.LastError(); last != nil {
-				return fmt.Errorf("no NATS server: %w", entry(last))
+				return fmt.Errorf("no NATS server: %w", Explain(last))
 			}
 			return fmt.Errorf("no NATS server: %w", ctx.Err())
 		case <-tick.C:
@@ -186,12 +186,12 @@ func baseOptions(name string, log *slog.Logger) []nats.Option {
 		}),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
-				log.Warn("connection lost", "connection", name, "error", entry(err))
+				log.Warn("connection lost", "connection", name, "error", Explain(err))
 			}
 		}),
 		nats.ReconnectErrHandler(reconnectLogger(name, log)),
 		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
-			if err = entry(err); repeated.is(err.Error()) {
+			if err = Explain(err); repeated.is(err.Error()) {
 				return
 			}
 			if sub != nil {
@@ -241,7 +241,7 @@ func reconnectLogger(name string, log *slog.Logger) nats.ConnErrHandler {
 			return
 		}
 		last = time.Now()
-		if refused := new(EntryError); errors.As(entry(err), &refused) {
+		if refused := new(EntryError); errors.As(Explain(err), &refused) {
 			log.Error("the NATS server does not let this program in, trying on", "connection", name, "error", refused)
 			return
 		}

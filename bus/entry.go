@@ -18,8 +18,8 @@ type EntryError struct {
 func (e *EntryError) Error() string { return e.Reason }
 func (e *EntryError) Unwrap() error { return e.err }
 
-// entry makes an EntryError of what nats.go says, where it is one.
-func entry(err error) error {
+// Explain makes an [*EntryError] of what nats.go says, where it is one, and leaves other errors alone.
+func Explain(err error) error {
 	var (
 		authority x509.UnknownAuthorityError
 		name      x509.HostnameError

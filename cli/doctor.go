@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/lensbus/lensbus/auth"
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/publisher/source/opencv"
 	"github.com/lensbus/lensbus/publisher/source/v4l2"
@@ -55,6 +57,9 @@ type patient struct {
 	disk    func(folder string) (room, error)
 	port    func(ctx context.Context, listen string) portUse
 
+	creds string            // the credentials file; "": none
+	who   *auth.Credentials // what is in it; nil: none, or it cannot be read
+
 	// What is found out once, when the first check needs it.
 	asked   bool
 	conn    *bus.Conn // nil where connErr is not
@@ -97,6 +102,7 @@ func checks() []check {
 	return []check{
 		{"opencv", checkOpenCV},
 		{"devices", checkDevices},
+		{"credentials", checkCredentials},
 		{"server", checkServer},
 		{"cameras", checkCameras},
 		{"disk", checkDisk},
@@ -109,7 +115,7 @@ func (c *doctorCommand) Run(ctx context.Context, s *session) error {
 	p.opencv.built, p.opencv.version, p.opencv.backends = opencv.Built, opencv.Version(), opencv.Backends()
 	p.state = controlFlags{State: os.Getenv("LENSBUS_STATE")}.folder(os.Getenv)
 	p.host, _ = os.Hostname() // without a name no status is this machine's
-	p.connect = func(ctx context.Context) (*bus.Conn, error) { return connectStrictly(ctx, c.serverFlags, p.file) }
+	p.connect = func(ctx context.Context) (*bus.Conn, error) { return connectStrictly(ctx, c.serverFlags, p.file, p.who) }
 	defer func() {
 		if p.conn != nil {
 			_ = s.life.end("connection", p.conn.Close) // never fails
@@ -119,6 +125,7 @@ func (c *doctorCommand) Run(ctx context.Context, s *session) error {
 	if p.hasFile {
 		out.add("file", c.readFile(p))
 	}
+	p.creds = cmp.Or(c.Creds, p.file.Creds)
 	for _, check := range checks() {
 		found := check.run(ctx, p)
 		if ctx.Err() != nil {

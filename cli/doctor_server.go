@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/lensbus/lensbus/auth"
 	"github.com/lensbus/lensbus/broker"
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
@@ -20,7 +22,7 @@ import (
 
 // connectStrictly connects and waits for the server's answer. Its error says why there is none, where
 // others would go on trying.
-func connectStrictly(ctx context.Context, flags serverFlags, f file) (*bus.Conn, error) {
+func connectStrictly(ctx context.Context, flags serverFlags, f file, who *auth.Credentials) (*bus.Conn, error) {
 	if flags.Server == "" && flags.Context == "" {
 		flags = serverFlags{Server: f.Server, Context: f.Context}
 	}
@@ -28,7 +30,7 @@ func connectStrictly(ctx context.Context, flags serverFlags, f file) (*bus.Conn,
 	defer giveUp()
 	var last atomic.Pointer[error]
 	var attempts atomic.Int32
-	conn, err := bus.Connect(ctx, bus.Options{Server: flags.Server, Context: flags.Context, Log: slog.New(slog.DiscardHandler), Quit: ctx.Done(), NATS: []nats.Option{
+	conn, err := bus.Connect(ctx, bus.Options{Server: flags.Server, Context: flags.Context, Credentials: who, Log: slog.New(slog.DiscardHandler), Quit: ctx.Done(), NATS: []nats.Option{
 		nats.ReconnectErrHandler(func(nc *nats.Conn, err error) {
 			last.Store(&err)
 			each := 2 // chances
@@ -47,7 +49,7 @@ func connectStrictly(ctx context.Context, flags serverFlags, f file) (*bus.Conn,
 		return conn, nil
 	}
 	if why := last.Load(); why != nil {
-		err = *why
+		err = bus.Explain(*why)
 	}
 	err = fmt.Errorf("%s: %w", strings.Join(triedServers(conn), ", "), err)
 	return nil, errors.Join(err, conn.Close())
@@ -66,6 +68,12 @@ func checkServer(ctx context.Context, p *patient) []finding {
 		found = append(found, finding{Status: warn, Text: fmt.Sprintf("NATS server %s has known security faults", version), Do: "install 2.14.3 or newer (2.12.12 of the 2.12 line)"})
 	}
 	found = append(found, payload(nc.MaxPayload()), rights(ctx, conn), wayThere(ctx, nc))
+	if state, err := nc.TLSConnectionState(); err == nil && len(state.PeerCertificates) > 0 {
+		found = append(found, certificateEnding("the server's certificate", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: state.PeerCertificates[0].Raw}), time.Now(), "lensbus auth rotate, where the broker runs")...)
+	}
+	if p.who != nil && p.who.Role != auth.Admin {
+		return found // only an admin may ask how storage is
+	}
 	return append(found, storage(ctx, nc)...)
 }
 
@@ -73,7 +81,10 @@ func checkServer(ctx context.Context, p *patient) []finding {
 func noServer(err error) finding {
 	f := finding{Status: fail, Text: err.Error()}
 	text := strings.ToLower(f.Text)
+	refused := new(bus.EntryError)
 	switch {
+	case errors.As(err, &refused):
+		f.Do = "give the credentials that belong to this server with --creds (lensbus auth), or --context, or NATS_CREDS, NATS_NKEY, NATS_CA"
 	case strings.Contains(text, "authorization"), strings.Contains(text, "authentication"):
 		f.Do = "the server wants other credentials: give --context, or NATS_USER and NATS_PASSWORD, NATS_CREDS or NATS_NKEY"
 	case strings.Contains(text, "certificate"), strings.Contains(text, "tls"):
@@ -116,8 +127,11 @@ func payload(most int64) finding {
 // rights finds out whether this user may hear the cameras.
 func rights(ctx context.Context, conn *bus.Conn) finding {
 	refused := finding{Status: warn, Text: "this user may not subscribe to " + frame.AllStatuses + ": cameras are not listed", Do: "give the user that right, or use another with --context"}
-	nc := conn.NATS()
-	sub, err := nc.SubscribeSync(frame.AllStatuses)
+	nc, subject := conn.NATS(), frame.AllStatuses
+	if own := conn.Scope(); len(own) > 0 {
+		subject = own[0].StatusSubject()
+	}
+	sub, err := nc.SubscribeSync(subject)
 	if err != nil {
 		return refused
 	}
