@@ -8,9 +8,11 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
 	"github.com/lensbus/lensbus/recorder"
 	"github.com/lensbus/lensbus/recorder/segment"
@@ -70,6 +72,59 @@ func TestRecordFailingDisk(t *testing.T) {
 			checkIndex(t, dir)
 		})
 	}
+}
+
+// A segment that was left open cannot be closed at the start either: nothing is recorded before it can,
+// because what is in it would be recorded again.
+func TestRecordWaitsForWhatWasLeftOpen(t *testing.T) {
+	t.Parallel()
+	g := newRig(t)
+	g.provision(nil)
+	dir := t.TempDir()
+	r := g.record(recorder.Config{Dir: dir, Segment: time.Hour}, func(d *recorder.Deps) {
+		d.Before = func(now, _ string) error {
+			if now == string(segment.OpRename) {
+				return syscall.EIO
+			}
+			return nil
+		}
+	})
+	g.publish(30)
+	g.inFiles(dir)
+	r.end()
+	_, open := files(t, dir)
+	if len(open) != 1 {
+		t.Fatalf("%d segments are left open, want 1", len(open))
+	}
+	// The broker forgets how far the recorder was, and gives all again.
+	if err := g.js.DeleteConsumer(soon(t), g.camera.StreamName(), bus.DefaultDurable); err != nil {
+		t.Fatal(err)
+	}
+	var broken atomic.Bool
+	broken.Store(true)
+	r = g.record(recorder.Config{Dir: dir}, func(d *recorder.Deps) {
+		d.Before = func(now, path string) error {
+			if broken.Load() && path == filepath.ToSlash(open[0]) {
+				return syscall.EIO
+			}
+			return nil
+		}
+	})
+	g.publish(10)
+	eventually(t, "recording waits, or goes on without it", func() bool {
+		n := numbers.Of(t, r.metrics)
+		return n["lensbus_recorder_failures_total{front}"] >= 2 || n["lensbus_recorder_frames_total{front}"] > 0
+	})
+	if n := numbers.Of(t, r.metrics)["lensbus_recorder_frames_total{front}"]; n > 0 {
+		t.Errorf("%v frames were recorded meanwhile", n)
+	}
+	broken.Store(false)
+	g.inFiles(dir)
+	r.end()
+	if report := g.check(dir); report.Recorded != 40 || report.Open != 0 {
+		t.Errorf("%+v", report)
+	}
+	checkIndex(t, dir)
 }
 
 // checkIndex compares the index with what one made anew from the files has.

@@ -72,6 +72,7 @@ type recorder struct {
 	index      *index.Index
 	quarantine *quarantine
 	metrics    *Metrics
+	left       map[frame.CameraID][]string // segments that could not be closed, of cameras that do not run
 	replays    replays
 	sweeping   chan struct{} // a token asks for a sweep at once
 
@@ -123,6 +124,12 @@ func (r *recorder) tryOpen(ctx context.Context, began time.Time) error {
 	r.mu.Lock()
 	r.index, r.full = x, ""
 	r.mu.Unlock()
+	r.left = make(map[frame.CameraID][]string)
+	for _, path := range done.Open {
+		if name, err := segment.ParsePath(path); err == nil {
+			r.left[name.Camera] = append(r.left[name.Camera], path)
+		}
+	}
 	for _, bad := range append(done.Damaged, done.Unreadable...) {
 		r.log.Warn("a file cannot be read and is left as it is", "file", bad.Path, "problem", bad.Problem)
 	}

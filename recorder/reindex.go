@@ -38,6 +38,9 @@ type Reindexed struct {
 	// empty.
 	Salvaged []string `json:"salvaged,omitempty"`
 	Removed  []string `json:"removed,omitempty"`
+	// Open are segments that could not be closed: they are in Unreadable too. What they hold is not in
+	// the index.
+	Open []string `json:"open,omitempty"`
 	// Damaged are files that nothing can be read from; they stay where they are.
 	Damaged []BadFile `json:"damaged,omitempty"`
 	// Unreadable could not be looked at: that is the disk's or the system's doing. What was known of
@@ -184,6 +187,7 @@ func salvageAll(ctx context.Context, folder *segment.Folder, done *Reindexed) er
 		case errors.Is(err, fs.ErrNotExist):
 		case err != nil:
 			done.Unreadable = append(done.Unreadable, BadFile{e.Path, err.Error()})
+			done.Open = append(done.Open, e.Path)
 		case s.Outcome == segment.Salvaged:
 			done.Salvaged = append(done.Salvaged, s.Info.Path)
 		case s.Outcome == segment.Removed:

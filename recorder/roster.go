@@ -137,7 +137,7 @@ func (r *recorder) start(ctx context.Context, id frame.CameraID, idle bool) {
 		before.end()
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	c := newCamera(r, id)
+	c := newCamera(r, id) // after the one before has ended
 	c.idle = idle
 	var running sync.WaitGroup
 	if !idle {
@@ -147,6 +147,9 @@ func (r *recorder) start(ctx context.Context, id frame.CameraID, idle bool) {
 	c.end = func() {
 		cancel()
 		running.Wait()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.left[id] = c.left
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
