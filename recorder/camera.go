@@ -66,7 +66,7 @@ type counts struct {
 func newCamera(r *recorder, id frame.CameraID) *camera {
 	return &camera{
 		r: r, id: id, log: r.log.With("camera", id), state: StateWaiting, reason: "starting",
-		left: r.left[id],
+		left:   r.left[id],
 		counts: counts{gaps: make(map[frame.GapReason]uint64), quarantined: make(map[frame.Reason]uint64)},
 	}
 }
