@@ -64,6 +64,9 @@ func (o Options) dialer() (func(purpose string, more ...nats.Option) (*nats.Conn
 		return nil, err
 	}
 	if o.Credentials != nil {
+		if strings.Contains(server, "@") {
+			return nil, errors.New("the server's URL has a user in it, and there are credentials: give one of them")
+		}
 		return func(purpose string, more ...nats.Option) (*nats.Conn, error) {
 			return nats.Connect(server, options(purpose, more)...)
 		}, nil

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"cmp"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -36,7 +38,8 @@ func TestMain(m *testing.M) {
 //	end NAME SIGNAL CODE           signal it, and want that it ends within 2 s with this exit code
 //	killcapture NAME               kill -9 its only capture process
 //	ends NAME CODE                 want that it ends by itself with this exit code
-//	fetch URL FILE [REGEXP]        GET, until it answers 200 (and has the text)
+//	fetch URL FILE [REGEXP]        GET, until it answers 200 (and has the text); $AUTHORIZATION is sent where it is set
+//	hides WORD...                  want none of the words, plain or as base64, in any file but those below planted and users
 //	answers URL STATUS REGEXP      GET, until it answers that status and has the text
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -57,7 +60,7 @@ func TestScripts(t *testing.T) {
 			return false, fmt.Errorf("no such condition: %s", name)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "until": until, "start": start, "await": await, "end": end, "hangup": hangup, "killcapture": killCapture, "ends": ends, "fetch": fetch, "answers": answers,
+			"exits": exits, "until": until, "start": start, "await": await, "end": end, "hangup": hangup, "killcapture": killCapture, "ends": ends, "fetch": fetch, "answers": answers, "hides": hides,
 		},
 	})
 }
@@ -113,7 +116,7 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	name := args[0]
 	cmd := exec.Command(args[1], args[2:]...)
 	cmd.Dir = ts.MkAbs(".")
-	for _, variable := range []string{"PATH", "HOME", "TMPDIR", "LENSBUS_SERVER", "LENSBUS_CAMERA", "LENSBUS_WEB_LISTEN", "LENSBUS_LOG_LEVEL", "PASSWORD"} {
+	for _, variable := range []string{"PATH", "HOME", "TMPDIR", "LENSBUS_SERVER", "LENSBUS_CAMERA", "LENSBUS_WEB_LISTEN", "LENSBUS_LOG_LEVEL", "PASSWORD", "NATS_PASSWORD", "NATS_USER", "CAM_PASSWORD", "CAM_TOKEN"} {
 		if value := ts.Getenv(variable); value != "" {
 			cmd.Env = append(cmd.Env, variable+"="+value)
 		}
@@ -182,7 +185,7 @@ func end(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: end NAME SIGNAL CODE")
 	}
 	p := processes(ts)[args[0]]
-	sig := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL}[args[1]]
+	sig := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL, "QUIT": syscall.SIGQUIT}[args[1]]
 	began := time.Now()
 	ts.Check(p.cmd.Process.Signal(sig))
 	ends(ts, false, []string{args[0], args[2]})
@@ -252,7 +255,12 @@ func get(ts *testscript.TestScript, url string, status int, want *regexp.Regexp)
 	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	last := ""
 	eventually(ts, "GET "+url, func() bool {
-		resp, err := client.Get(url)
+		req, err := http.NewRequest(http.MethodGet, url, nil)
+		ts.Check(err)
+		if authorization := ts.Getenv("AUTHORIZATION"); authorization != "" {
+			req.Header.Set("Authorization", authorization)
+		}
+		resp, err := client.Do(req)
 		if err != nil {
 			last = err.Error()
 			return false
@@ -264,4 +272,43 @@ func get(ts *testscript.TestScript, url string, status int, want *regexp.Regexp)
 	})
 	ts.Logf("%s", last)
 	return body
+}
+
+// hides looks through everything that was written.
+func hides(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: hides WORD...")
+	}
+	var words []string
+	for _, word := range args {
+		if len(word) < 6 {
+			ts.Fatalf("%q is too short to be looked for", word)
+		}
+		words = append(words, word)
+		for shift := range 3 { // wherever the word begins in what was encoded, most of it reads the same
+			encoded := base64.StdEncoding.EncodeToString(append(make([]byte, shift), word...))
+			words = append(words, encoded[4:len(encoded)-4])
+		}
+	}
+	root, files := ts.MkAbs("."), 0
+	ts.Check(filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
+		name, _ := filepath.Rel(root, path)
+		if err != nil || entry.IsDir() && (name == "planted" || name == "users") {
+			return cmp.Or(err, filepath.SkipDir)
+		}
+		if !entry.Type().IsRegular() {
+			return nil
+		}
+		data, err := os.ReadFile(path)
+		files++
+		for _, word := range words {
+			if at := strings.Index(string(data), word); at >= 0 {
+				ts.Fatalf("%s has %q: …%q…", name, word, data[max(0, at-100):min(len(data), at+len(word)+20)])
+			}
+		}
+		return err
+	}))
+	if files < 5 {
+		ts.Fatalf("only %d files were looked through", files)
+	}
 }
