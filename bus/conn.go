@@ -85,7 +85,8 @@ type Conn struct {
 	closed     bool
 	durables   map[*Durable]struct{} // that are not closed
 
-	clocks sync.Map // frame.CameraID → *clock
+	clocks    sync.Map // frame.CameraID → *clock
+	provision sync.Map // frame.CameraID → chan struct{}: who holds its place may make or replace the stream
 }
 
 // Connect returns a connection. It does not wait for the server: one that is not there yet is

@@ -67,6 +67,15 @@ func (c *Conn) Provision(ctx context.Context, id frame.CameraID, limits StreamLi
 	if err != nil {
 		return StreamPlan{}, fmt.Errorf("stream of camera %s: %w", id, err)
 	}
+	// A publisher and who looks after streams may both find the stream in memory: the second must not
+	// delete what the first has made.
+	place, _ := c.provision.LoadOrStore(id, make(chan struct{}, 1))
+	select {
+	case place.(chan struct{}) <- struct{}{}:
+		defer func() { <-place.(chan struct{}) }()
+	case <-ctx.Done():
+		return StreamPlan{}, fmt.Errorf("stream of camera %s: %w", id, ctx.Err())
+	}
 	replacing := false
 	for try := 0; ; try++ {
 		plan, config, err := planStream(ctx, js, id, limits)
@@ -97,7 +106,7 @@ func stillDeleting(err error) bool {
 
 // changedMeanwhile says whether somebody else has made or deleted the stream since it was looked at.
 func changedMeanwhile(err error) bool {
-	return errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) || errors.Is(err, jetstream.ErrStreamNotFound)
+	return errors.Is(err, errReplaced) || errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) || errors.Is(err, jetstream.ErrStreamNotFound)
 }
 
 // EnsureRecorded makes sure that the camera has a stream on file, for publishers where nobody else
@@ -148,7 +157,7 @@ func planStream(ctx context.Context, js jetstream.JetStream, id frame.CameraID, 
 		return plan, want, provisionError(ctx, js, id, limits, err)
 	}
 	is := stream.CachedInfo().Config
-	if is.Storage == jetstream.MemoryStorage && is.MaxMsgs == 1 {
+	if keepsNewest(is) {
 		plan.Action = StreamReplaced
 		return plan, want, nil
 	}
@@ -164,9 +173,25 @@ func planStream(ctx context.Context, js jetstream.JetStream, id frame.CameraID, 
 	return plan, to, nil
 }
 
+// keepsNewest says whether a stream is one in memory that holds the newest frame.
+func keepsNewest(is jetstream.StreamConfig) bool {
+	return is.Storage == jetstream.MemoryStorage && is.MaxMsgs == 1
+}
+
+// errReplaced: what was to be deleted is another stream by now.
+var errReplaced = errors.New("somebody else has replaced the stream")
+
 func carryOut(ctx context.Context, js jetstream.JetStream, plan StreamPlan, config jetstream.StreamConfig) (err error) {
 	switch plan.Action {
 	case StreamReplaced: // which may have been begun
+		// Others than this program may be at it too.
+		stream, err := js.Stream(ctx, plan.Stream)
+		switch {
+		case err != nil && !errors.Is(err, jetstream.ErrStreamNotFound):
+			return err
+		case err == nil && !keepsNewest(stream.CachedInfo().Config):
+			return errReplaced
+		}
 		if err := js.DeleteStream(ctx, plan.Stream); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 			return err
 		}

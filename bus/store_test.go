@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -115,6 +116,63 @@ func TestProvision(t *testing.T) {
 				t.Errorf("again: %+v, %v", again, err)
 			}
 		})
+	}
+}
+
+// Two see the newest frame in memory, and both replace it: the second finds the first one's stream, and
+// frames in it.
+func TestProvisionTwiceDeletesNoFrames(t *testing.T) {
+	server := startBroker(t, broker.Config{})
+	conn, js := connected(t, bus.Options{Server: server.URL()})
+	memory := jetstream.StreamConfig{Name: "FRAMES_front", Subjects: []string{"cam.front.frame"}, Storage: jetstream.MemoryStorage, MaxMsgs: 1, DenyDelete: true}
+	if _, err := js.CreateStream(context20(t), memory); err != nil {
+		t.Fatal(err)
+	}
+	plan, carry, err := conn.PlannedProvision(context20(t), "front", roomy)
+	if err != nil || plan.Action != bus.StreamReplaced {
+		t.Fatalf("%+v, %v", plan, err)
+	}
+	if kept, err := conn.EnsureRecorded(context20(t), "front", roomy); kept != bus.StorageFile || err != nil {
+		t.Fatal(kept, err)
+	}
+	if _, err := js.Publish(context20(t), "cam.front.frame", []byte("confirmed")); err != nil {
+		t.Fatal(err)
+	}
+	if err := carry(); err == nil {
+		t.Error("it is not told that there is another stream by now")
+	}
+	if is := streamOf(t, conn, "front").CachedInfo(); is.Config.Storage != jetstream.FileStorage || is.State.Msgs != 1 {
+		t.Errorf("%s with %d frames", is.Config.Storage, is.State.Msgs)
+	}
+}
+
+// Many at the same time, as a publisher and who looks after streams are: one of them replaces it.
+func TestProvisionAtTheSameTime(t *testing.T) {
+	server := startBroker(t, broker.Config{})
+	conn, js := connected(t, bus.Options{Server: server.URL()})
+	memory := jetstream.StreamConfig{Name: "FRAMES_front", Subjects: []string{"cam.front.frame"}, Storage: jetstream.MemoryStorage, MaxMsgs: 1, DenyDelete: true}
+	if _, err := js.CreateStream(context20(t), memory); err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	var replaced atomic.Int32
+	for range 8 {
+		all.Go(func() {
+			plan, err := conn.Provision(context20(t), "front", roomy)
+			if err != nil {
+				t.Error(err)
+			}
+			if plan.Action == bus.StreamReplaced {
+				replaced.Add(1)
+			}
+			if _, err := js.Publish(context20(t), "cam.front.frame", []byte("confirmed")); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if is := streamOf(t, conn, "front").CachedInfo(); replaced.Load() != 1 || is.State.Msgs != 8 {
+		t.Errorf("replaced %d times, and %d of 8 frames are left", replaced.Load(), is.State.Msgs)
 	}
 }
 
