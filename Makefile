@@ -133,6 +133,18 @@ lint: ## Format, vet and staticcheck, without OpenCV and with it
 		CGO_ENABLED=1 $(GO) tool -modfile=tools/go.mod staticcheck -tags $(OPENCV_TAGS) ./...; \
 	fi
 
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.1.4
+
+.PHONY: audit
+audit: ## Licences of what is built in, and its known vulnerabilities where their database can be reached
+	@mkdir -p .build
+	cd tools && $(GO) build -buildvcs=false -o ../.build/licences ./licences
+	.build/licences
+	@GOBIN=$(CURDIR)/.build $(GO) install $(GOVULNCHECK) >.build/vulnerabilities 2>&1 && \
+	{ .build/govulncheck ./... >.build/vulnerabilities 2>&1; code=$$?; [ $$code = 0 ] || [ $$code = 3 ]; } || \
+	{ echo "NOT CHECKED: known vulnerabilities: $$(tail -n 1 .build/vulnerabilities)" >&2; exit 0; }; \
+	cat .build/vulnerabilities; exit $${code:-0}
+
 .PHONY: fuzz
 fuzz: ## Every fuzz target for FUZZTIME (20s) each
 	@for file in $$(grep -rl --include='*_test.go' '^func Fuzz' .); do \
