@@ -17,7 +17,7 @@ type brokerCommand struct {
 
 func (c *brokerCommand) Run(ctx context.Context, s *session) error {
 	c.heed(s.life)
-	f := file{Broker: broker.Config{Insecure: c.Insecure}}
+	f := file{Broker: broker.Config{Insecure: c.Insecure, Auth: c.Auth}}
 	if err := c.load(&f); err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ type publishCommand struct {
 
 func (c *publishCommand) Run(ctx context.Context, s *session) error {
 	c.heed(s.life)
-	f := file{Broker: broker.Config{Insecure: c.Insecure}}
+	f := file{Broker: broker.Config{Insecure: c.Insecure, Auth: c.Auth}}
 	if err := c.load(&f); err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ type upCommand struct {
 
 func (c *upCommand) Run(ctx context.Context, s *session) error {
 	c.heed(s.life)
-	f := file{Broker: broker.Config{Insecure: c.Insecure}, Web: web.Config{Insecure: c.Insecure}}
+	f := file{Broker: broker.Config{Insecure: c.Insecure, Auth: c.Auth}, Web: web.Config{Insecure: c.Insecure, Auth: c.Auth}}
 	if err := c.load(&f); err != nil {
 		return err
 	}

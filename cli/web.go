@@ -20,7 +20,7 @@ type webCommand struct {
 }
 
 func (c *webCommand) Run(ctx context.Context, s *session) error {
-	f := file{Web: web.Config{Insecure: c.Insecure}}
+	f := file{Web: web.Config{Insecure: c.Insecure, Auth: c.Auth}}
 	if err := c.load(&f); err != nil {
 		return err
 	}
