@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"testing"
@@ -296,6 +297,35 @@ func TestWrongOptions(t *testing.T) {
 		}
 		if bytes.Contains([]byte(err.Error()), []byte("hunter2")) {
 			t.Errorf("%s: the error shows a password: %v", name, err)
+		}
+	}
+}
+
+// A camera that sends seldom: the frame that comes while the viewer changes from fetching to a
+// subscription does not wait for the next one.
+func TestFrameBetweenFetchAndSubscription(t *testing.T) {
+	server := startBroker(t, broker.Config{})
+	conn := connect(t, bus.Options{Server: server.URL()})
+	for i := range 10 {
+		camera := newCamera(t, conn, frame.CameraID(fmt.Sprint("front", i)), 5_000)
+		if _, err := conn.EnsureStream(context20(t), camera.f.Camera); err != nil {
+			t.Fatal(err)
+		}
+		live, err := connect(t, bus.Options{Server: server.URL()}).Live(camera.f.Camera)
+		if err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, func() bool { return camera.publish(context20(t)) == nil })
+		if _, err := live.Next(context20(t)); err != nil {
+			t.Fatal(err)
+		}
+		if err := camera.publish(context20(t)); err != nil { // and then nothing more
+			t.Fatal(err)
+		}
+		for f, err := live.Next(context20(t)); f.Seq != camera.f.Seq; f, err = live.Next(context20(t)) {
+			if err != nil {
+				t.Fatalf("frame %d of camera %d: %v", camera.f.Seq, i, err)
+			}
 		}
 	}
 }

@@ -118,6 +118,13 @@ func (l *Live) Close() error {
 	return nil
 }
 
+// arrived is when the newest frame arrived.
+func (l *Live) arrived() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.stats.Arrived
+}
+
 // settle notes that the newest frame came through a subscription.
 func (l *Live) settle() {
 	l.mu.Lock()

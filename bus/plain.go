@@ -22,6 +22,7 @@ func (k *link) plain(ctx context.Context, nc *nats.Conn) bool {
 	}()
 	k.each(inner, func(ctx context.Context, leg *leg) {
 		leg.late = lateness{}
+		subscribed := time.Now()
 		if k.isDenied(leg) {
 			<-ctx.Done()
 			return
@@ -48,10 +49,27 @@ func (k *link) plain(ctx context.Context, nc *nats.Conn) bool {
 			if f, err := newest(ctx, nc, leg.live.id); err == nil {
 				leg.live.accept(f)
 			}
+		} else if has && !leg.live.preview && !leg.isRefused() {
+			k.catchUp(ctx, nc, leg, subscribed)
 		}
 		<-ctx.Done()
 	})
 	return ctx.Err() == nil
+}
+
+// catchUpAfter is how long a camera may send nothing before it is looked whether its newest frame came
+// between the last fetch and the subscription: of one that sends often the next frame is there sooner.
+const catchUpAfter = 250 * time.Millisecond
+
+// catchUp fetches the newest frame once, unless one has come since.
+func (k *link) catchUp(ctx context.Context, nc *nats.Conn, leg *leg, since time.Time) {
+	sleep(ctx, catchUpAfter)
+	if ctx.Err() != nil || leg.live.arrived().After(since) {
+		return
+	}
+	if f, err := newest(ctx, nc, leg.live.id); err == nil {
+		leg.live.accept(f)
+	}
 }
 
 // piles notes whether the leg's newest frame was late, and says whether frames pile up on this link.
