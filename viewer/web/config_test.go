@@ -23,7 +23,7 @@ func TestConfigValidate(t *testing.T) {
 		"all, insecure":      {Config{Listen: "0.0.0.0:8080", Insecure: true}, ""},
 		"all":                {Config{Listen: "0.0.0.0:8080"}, "--insecure"},
 		"no host":            {Config{Listen: ":8080"}, "no authentication"},
-		"lan":                {Config{Listen: "192.168.1.2:8080"}, "ssh -L"},
+		"lan":                {Config{Listen: "192.168.1.2:8080"}, "lensbus auth init"},
 		"a name":             {Config{Listen: "localhost.example.org:80"}, "no authentication"},
 		"no port":            {Config{Listen: "127.0.0.1"}, "HOST:PORT"},
 		"port":               {Config{Listen: "127.0.0.1:65536"}, "HOST:PORT"},

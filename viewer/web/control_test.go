@@ -107,7 +107,7 @@ func TestControlRefuses(t *testing.T) {
 		"width alone":         {settings, `{"width":640}`, nil, 400, "together"},
 		"not a number":        {settings, `{"fps":NaN}`, nil, 400, "JSON object"},
 		"huge number":         {settings, `{"fps":1e400}`, nil, 400, "fps"},
-		"fps 0":               {settings, `{"fps":0}`, nil, 400, "0.01 to 1000"},
+		"fps 0.001":           {settings, `{"fps":0.001}`, nil, 400, "0.01 to 1000"},
 		"no control":          {settings, `{"controls":{"brightness":3}}`, nil, 409, "no controls"},
 		"control not integer": {settings, `{"controls":{"brightness":1.5}}`, nil, 400, "controls"},
 		"nowhere to save":     {settings, `{"quality":50,"save":true}`, nil, 409, "--state"},

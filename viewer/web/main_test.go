@@ -133,6 +133,7 @@ func newCamera(t testing.TB, url string, id frame.CameraID, bytes int) *camera {
 	if _, err := c.bus.EnsureStream(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
+	waitFor(t, "the camera to be connected", 20*time.Second, func() bool { return c.out.MaxBytes() > 0 })
 	return c
 }
 

@@ -220,9 +220,7 @@ func (r *pageRig) media(feature, value string) {
 // fits checks that nothing stands out of the window's width.
 func (r *pageRig) fits(width int64) {
 	r.t.Helper()
-	if got := eval[int64](r, `Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)`); got > width {
-		r.t.Errorf("the page is %d pixels wide in a window of %d", got, width)
-	}
+	r.wait(fmt.Sprintf(`Math.max(document.documentElement.scrollWidth, document.body.scrollWidth) <= %d`, width), fmt.Sprintf("the page to fit a window %d pixels wide", width))
 }
 
 func (r *pageRig) shot(name string) {
