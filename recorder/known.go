@@ -12,7 +12,13 @@ import (
 // to the broker's. An epoch's frames are recorded in order, so that the last one tells.
 type known struct {
 	mu     sync.Mutex
-	epochs map[string]uint64
+	epochs map[string]numbered
+}
+
+// numbered is the newest number of an epoch, and when the broker stored it.
+type numbered struct {
+	seq uint64
+	at  time.Time
 }
 
 // mostEpochs bounds what a publisher that invents epochs can make a recorder keep.
@@ -21,10 +27,18 @@ const mostEpochs = 1 << 16
 func (k *known) has(epoch string, seq uint64) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return seq <= k.epochs[epoch]
+	return seq <= k.epochs[epoch].seq
 }
 
-func (k *known) add(epoch string, seq uint64) {
+// newest is the newest number of an epoch; false where nothing of it is recorded.
+func (k *known) newest(epoch string) (numbered, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	n, ok := k.epochs[epoch]
+	return n, ok
+}
+
+func (k *known) add(epoch string, seq uint64, at time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if _, there := k.epochs[epoch]; !there && len(k.epochs) >= mostEpochs {
@@ -33,16 +47,18 @@ func (k *known) add(epoch string, seq uint64) {
 			break
 		}
 	}
-	k.epochs[epoch] = max(k.epochs[epoch], seq)
+	if seq > k.epochs[epoch].seq {
+		k.epochs[epoch] = numbered{seq, at}
+	}
 }
 
 // set makes the segments all that is known.
 func (k *known) set(segments []segment.Info) {
 	k.mu.Lock()
-	k.epochs = make(map[string]uint64)
+	k.epochs = make(map[string]numbered)
 	k.mu.Unlock()
 	for _, s := range segments {
-		k.add(s.Epoch, s.LastSeq)
+		k.add(s.Epoch, s.LastSeq, s.End) // the broker's time is not in it
 	}
 }
 

@@ -235,3 +235,30 @@ func TestRecordTellsWhatWasOverrun(t *testing.T) {
 		t.Errorf("%+v", gaps)
 	}
 }
+
+// Somebody stores one frame with a number that the camera cannot have come to: it is put aside, and the
+// camera's own frames after it are recorded.
+func TestRecordForgedNumber(t *testing.T) {
+	t.Parallel()
+	g := newRig(t)
+	g.provision(nil)
+	dir := t.TempDir()
+	r := g.record(recorder.Config{Dir: dir}, nil)
+	g.publish(10)
+	forged := g.shoot()
+	g.f.Seq--
+	forged.Seq, forged.Captured = 1<<63-1, forged.Captured.AddDate(200, 0, 0)
+	msg := &nats.Msg{Subject: g.camera.FrameSubject(), Header: forged.Header(true), Data: forged.Data}
+	if _, err := g.js.PublishMsg(soon(t), msg); err != nil {
+		t.Fatal(err)
+	}
+	g.publish(10)
+	eventually(t, "all is dealt with", func() bool { return g.consumer().AckFloor.Stream == 21 })
+	if n := numbers.Of(t, r.metrics)["lensbus_recorder_quarantined_total{front,header}"]; n != 1 {
+		t.Errorf("%v messages are put aside", n)
+	}
+	r.end()
+	if report := g.check(dir); report.Recorded != 20 || report.Missing != 0 {
+		t.Errorf("%+v", report)
+	}
+}

@@ -29,6 +29,7 @@ type tape struct {
 	last     edge            // of the last frame that was appended, in this segment or before; no epoch: none
 	interval time.Duration   // the usual time between frames
 	rejected uint64          // messages that were no frames, since then
+	leaps    leaps
 
 	duplicates uint64 // that durable has left out, as far as they are counted
 
@@ -58,6 +59,9 @@ func (t *tape) take(ctx context.Context, s bus.Stored) error {
 		c.setAside(s, s.Rejected.Reason)
 	case c.known.has(s.Frame.Epoch, s.Frame.Seq):
 		c.count(func(n *counts) { n.duplicates++ })
+	case t.leaps.doubts(&c.known, s):
+		t.rejected++
+		c.setAside(s, frame.ReasonHeader)
 	default:
 		if err := t.append(ctx, s); err != nil {
 			return err
@@ -114,7 +118,7 @@ func (t *tape) appended(s bus.Stored, gaps []frame.Gap, err error) error {
 	}
 	t.last, t.rejected = next, 0
 	t.gaps = append(t.gaps, gaps...)
-	c.known.add(s.Frame.Epoch, s.Frame.Seq)
+	c.known.add(s.Frame.Epoch, s.Frame.Seq, s.At)
 	return nil
 }
 
