@@ -87,7 +87,7 @@ func TestExternalServer(t *testing.T) {
 	t.Run("wrong password", func(t *testing.T) {
 		env := []string{"NATS_URL=nats://" + address, "NATS_USER=" + user, "NATS_PASSWORD=wrong-" + password}
 		code, _, stderr := answerWith(t, env, "snapshot", "front", "-o", "-")
-		if code != 1 || !strings.Contains(stderr, "Authorization Violation") || strings.Contains(stderr, password) {
+		if code != 1 || !strings.Contains(stderr, "does not let this user in") || strings.Contains(stderr, password) {
 			t.Errorf("exit code %d, %s", code, stderr)
 		}
 	})
