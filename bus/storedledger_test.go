@@ -194,7 +194,7 @@ func TestABrokerThatDoesNotConfirmIsAskedOnceASecond(t *testing.T) {
 		if s := b.ledger.stats(&b.account); s.Stopped != "" || s.Stored != 1 {
 			t.Errorf("%+v", s)
 		}
-		if b.publish() == 0 || b.publish() == 0 {
+		if first, second := b.publish(), b.publish(); first == 0 || second == 0 {
 			t.Error("not every frame is asked for again")
 		}
 		b.ledger.close()

@@ -115,7 +115,9 @@ func (c *doctorCommand) Run(ctx context.Context, s *session) error {
 	p.opencv.built, p.opencv.version, p.opencv.backends = opencv.Built, opencv.Version(), opencv.Backends()
 	p.state = controlFlags{State: os.Getenv("LENSBUS_STATE")}.folder(os.Getenv)
 	p.host, _ = os.Hostname() // without a name no status is this machine's
-	p.connect = func(ctx context.Context) (*bus.Conn, error) { return connectStrictly(ctx, c.serverFlags, p.file, p.who) }
+	p.connect = func(ctx context.Context) (*bus.Conn, error) {
+		return connectStrictly(ctx, c.serverFlags, p.file, p.who)
+	}
 	defer func() {
 		if p.conn != nil {
 			_ = s.life.end("connection", p.conn.Close) // never fails
