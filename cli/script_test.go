@@ -2,6 +2,8 @@ package cli
 
 import (
 	"cmp"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -38,7 +40,8 @@ func TestMain(m *testing.M) {
 //	end NAME SIGNAL CODE           signal it, and want that it ends within 2 s with this exit code
 //	killcapture NAME               kill -9 its only capture process
 //	ends NAME CODE                 want that it ends by itself with this exit code
-//	fetch URL FILE [REGEXP]        GET, until it answers 200 (and has the text); $AUTHORIZATION is sent where it is set
+//	fetch URL FILE [REGEXP]        GET, until it answers 200 (and has the text); $AUTHORIZATION is sent where it is
+//	                               set, and $CA is the file of the authority that https is checked by
 //	hides WORD...                  want none of the words, plain or as base64, in any file but those below planted and users
 //	answers URL STATUS REGEXP      GET, until it answers that status and has the text
 func TestScripts(t *testing.T) {
@@ -253,6 +256,12 @@ func answers(ts *testscript.TestScript, neg bool, args []string) {
 // get asks until the answer is as wanted.
 func get(ts *testscript.TestScript, url string, status int, want *regexp.Regexp) (body []byte) {
 	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	if file := ts.Getenv("CA"); file != "" {
+		pool := x509.NewCertPool()
+		pool.AppendCertsFromPEM([]byte(ts.ReadFile(file)))
+		client.Transport = &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: pool}}
+	}
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	last := ""
 	eventually(ts, "GET "+url, func() bool {
 		req, err := http.NewRequest(http.MethodGet, url, nil)
