@@ -153,6 +153,22 @@ func TestExportOfTwoSizes(t *testing.T) {
 	}
 }
 
+// Where the clock was put back, more than the last segment that begins before a stretch reaches into it.
+func TestExportFolderWhereTheClockWasPutBack(t *testing.T) {
+	g := newFootage(t, 0)
+	g.publish(100, plainScene(), time.Time{})               // 10 s
+	g.publish(20, plainScene(), began().Add(3*time.Second)) // 2 s of them
+	g.record(1, 100)
+	g.record(101, 120)
+	for from, want := range map[int]uint64{61: 40, 41: 60 + 10} {
+		o := bus.ExportOptions{From: g.frames[from-1].Captured}
+		result, err := ExportFolder(t.Context(), g.dir, "front", o, io.Discard, nil, nil)
+		if err != nil || result.Frames != want {
+			t.Errorf("from frame %d on: %+v, %v, want %d frames", from, result, err, want)
+		}
+	}
+}
+
 func TestExportTellsWhatIsMissing(t *testing.T) {
 	g := newFootage(t, 0)
 	g.publish(10, plainScene(), time.Time{})

@@ -78,8 +78,13 @@ type folderFiles struct {
 	known  map[string]segment.Info // by path: looked into already
 }
 
-// between opens the segments that may have something in a stretch of time. The names tell when they
-// begin; the last one that begins before the stretch may reach into it.
+// reach is for how long before a stretch of time segments are looked into at least, and as long as the
+// longest of those: where the clock was put back, more than the last one that begins before the stretch
+// may reach into it.
+const reach = time.Hour
+
+// between opens the segments that may have something in a stretch of time. The names tell only when
+// they begin.
 func (f *folderFiles) between(ctx context.Context, from, to time.Time) ([]segment.Info, error) {
 	var entries []segment.Entry
 	for entry, err := range f.folder.List(f.id) {
@@ -95,9 +100,11 @@ func (f *folderFiles) between(ctx context.Context, from, to time.Time) ([]segmen
 	}
 	slices.SortStableFunc(entries, func(a, b segment.Entry) int { return a.Start.Compare(b.Start) })
 	var infos []segment.Info
-	for i, entry := range entries {
-		if i+1 < len(entries) && !from.IsZero() && !entries[i+1].Start.After(from) {
-			continue
+	longest := reach
+	for i, entry := range slices.Backward(entries) {
+		last := i+1 == len(entries) || entries[i+1].Start.After(from) // that begins before the stretch, or in it
+		if !from.IsZero() && !last && from.Sub(entry.Start) > longest {
+			break
 		}
 		info, err := f.look(entry)
 		switch {
@@ -106,7 +113,9 @@ func (f *folderFiles) between(ctx context.Context, from, to time.Time) ([]segmen
 		case overlaps(info, from, to):
 			infos = append(infos, info)
 		}
+		longest = max(longest, info.Duration)
 	}
+	slices.Reverse(infos)
 	return infos, nil
 }
 
