@@ -22,7 +22,7 @@ type archive struct {
 	// segments returns the closed ones that have something in a stretch of time, by Start; a zero
 	// from or to is no limit on that side.
 	segments func(ctx context.Context, from, to time.Time) ([]segment.Info, error)
-	// last returns the one that starts last; false where there is none.
+	// last returns the closed one that was written last; false where there is none.
 	last func(ctx context.Context) (segment.Info, bool, error)
 	// noted returns the gaps that reach into a stretch of time, by From, those of the segment that is
 	// being written not included.
@@ -37,12 +37,17 @@ type archive struct {
 // included, by Start.
 func (a *archive) files(ctx context.Context, from, to time.Time) ([]segment.Info, error) {
 	// In this order: one that is closed meanwhile is there twice, not missing.
-	now, isWriting := a.writing()
+	now, _ := a.writing()
+	return a.filesWith(ctx, now, from, to)
+}
+
+// filesWith is files, where now is what writing has returned before.
+func (a *archive) filesWith(ctx context.Context, now segment.Info, from, to time.Time) ([]segment.Info, error) {
 	infos, err := a.segments(ctx, from, to)
 	if err != nil {
 		return nil, err
 	}
-	if !isWriting || now.Frames == 0 || !overlaps(now, from, to) {
+	if now.Frames == 0 || !overlaps(now, from, to) {
 		return infos, nil
 	}
 	if slices.ContainsFunc(infos, func(i segment.Info) bool { return closedPath(i.Path) == closedPath(now.Path) }) {

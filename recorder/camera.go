@@ -47,6 +47,7 @@ type camera struct {
 	state   State
 	reason  string
 	now     segment.Info // that is being written, as far as it is on disk; no frames: none is
+	newest  segment.Info // closed, that was written last; no frames: not known
 	counts  counts
 	pending uint64    // messages that are in the stream and not on disk
 	since   time.Time // when the broker stored the newest frame that is on disk
@@ -128,6 +129,7 @@ func (c *camera) record(ctx context.Context, saved func()) error {
 	if err != nil {
 		return err
 	}
+	c.setNewest(last)
 	cfg := c.r.config()
 	durable, err := c.r.deps.Bus.Durable(c.id, bus.DurableOptions{
 		Name: cfg.Durable, After: last.LastStored, Has: c.known.has, AckWait: c.r.deps.AckWait,
@@ -268,7 +270,7 @@ func (c *camera) serve(ctx context.Context) {
 	for told := false; ctx.Err() == nil; {
 		stop, err := serve(ctx, served{
 			Bus: c.r.deps.Bus, ID: c.id, Version: c.r.deps.Version, Folder: c.r.folder.Folder, Index: c.r.index,
-			Writing: c.writing, Replays: c.r.replays, Log: c.log,
+			Writing: c.writing, Last: c.newestClosed, Replays: c.r.replays, Log: c.log,
 		})
 		if err == nil {
 			<-ctx.Done()

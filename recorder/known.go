@@ -62,6 +62,25 @@ func (k *known) set(segments []segment.Info) {
 	}
 }
 
+// setNewest notes the segment that was written last.
+func (c *camera) setNewest(info segment.Info) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.newest = info
+}
+
+// newestClosed is the closed segment that was written last. Until that is known, and where nothing is
+// recorded any more, it is the one that starts last.
+func (c *camera) newestClosed(ctx context.Context) (segment.Info, bool, error) {
+	c.mu.Lock()
+	info := c.newest
+	c.mu.Unlock()
+	if info.Frames > 0 {
+		return info, true, nil
+	}
+	return c.r.index.Newest(ctx, c.id)
+}
+
 // lookBack reads from the index what is recorded, and returns the segment that was written last; one
 // without frames where there is none.
 func (c *camera) lookBack(ctx context.Context) (segment.Info, error) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
 	"github.com/lensbus/lensbus/recorder"
 	"github.com/lensbus/lensbus/recorder/segment"
@@ -261,4 +262,58 @@ func TestRecordForgedNumber(t *testing.T) {
 	if report := g.check(dir); report.Recorded != 20 || report.Missing != 0 {
 		t.Errorf("%+v", report)
 	}
+}
+
+// What does not fit into the part with what came before it makes that be written first: it is counted too.
+func TestRecordCountsWhatIsWrittenEarly(t *testing.T) {
+	t.Parallel()
+	g := newRig(t)
+	g.provision(nil)
+	dir := t.TempDir()
+	r := g.record(recorder.Config{Dir: dir, Part: 30 * time.Second, Segment: time.Hour}, nil)
+	g.size = 3 << 20
+	g.publish(1)
+	g.size = 6 << 20
+	g.publish(1)
+	g.inFiles(dir)
+	eventually(t, "both are acknowledged", func() bool { return g.consumer().AckFloor.Stream == 2 })
+	n := numbers.Of(t, r.metrics)
+	if frames, bytes := n["lensbus_recorder_frames_total{front}"], n["lensbus_recorder_recorded_bytes_total{front}"]; frames != 2 || bytes < 8<<20 {
+		t.Errorf("%v frames and %v bytes are counted", frames, bytes)
+	}
+	r.end()
+	g.check(dir)
+}
+
+// After the camera's clock was put back, what was recorded last is not what begins last: it is in a file,
+// and not shown as if it were in the stream only.
+func TestRangesWhereTheClockWasPutBack(t *testing.T) {
+	t.Parallel()
+	g := newRig(t)
+	g.provision(nil)
+	dir := t.TempDir()
+	for range 2 {
+		r := g.record(recorder.Config{Dir: dir, Segment: time.Hour}, nil)
+		g.publish(20)
+		g.inFiles(dir)
+		eventually(t, "all is acknowledged", func() bool { return g.consumer().NumPending == 0 && g.consumer().NumAckPending == 0 })
+		r.end()
+		g.f.Captured = g.f.Captured.Add(-time.Hour)
+	}
+	r := g.record(recorder.Config{Dir: dir}, nil)
+	asker, err := bus.Connect(soon(t), bus.Options{Server: g.url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer asker.Close()
+	eventually(t, "all frames are in files, once", func() bool {
+		ranges, err := asker.Ranges(soon(t), g.camera, time.Time{}, time.Time{})
+		frames := uint64(0)
+		for _, span := range ranges.Spans {
+			frames += span.Frames
+		}
+		return err == nil && frames == 40
+	})
+	r.end()
+	g.check(dir)
 }

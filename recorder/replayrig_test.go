@@ -86,7 +86,8 @@ func newFootage(t testing.TB, places int) *footage {
 	t.Cleanup(func() { _ = g.index.Close() })
 	g.stop, err = serve(t.Context(), served{
 		Bus: conn, ID: "front", Version: "0.0.0", Folder: g.folder, Index: g.index, Replays: newReplays(places),
-		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Log:  slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Last: func(ctx context.Context) (segment.Info, bool, error) { return g.index.Newest(ctx, "front") },
 		Writing: func() (segment.Info, bool) {
 			g.mu.Lock()
 			defer g.mu.Unlock()

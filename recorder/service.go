@@ -23,6 +23,9 @@ type served struct {
 	// Writing returns the segment that is being written, its gaps included, as far as it is on disk;
 	// false where there is none. It is called from other goroutines.
 	Writing func() (segment.Info, bool)
+	// Last returns the closed segment that was written last; false where there is none. It is called from
+	// other goroutines.
+	Last func(context.Context) (segment.Info, bool, error)
 	// Replays bounds how many replays and exports run at a time, all cameras together.
 	Replays replays
 	Log     *slog.Logger
@@ -59,11 +62,10 @@ func serve(ctx context.Context, s served) (stop func(), err error) {
 		return nil, err
 	}
 	a := &archive{
-		id: s.ID, folder: s.Folder, history: history, log: s.Log, writing: s.Writing,
+		id: s.ID, folder: s.Folder, history: history, log: s.Log, writing: s.Writing, last: s.Last,
 		segments: func(ctx context.Context, from, to time.Time) ([]segment.Info, error) {
 			return s.Index.Segments(ctx, s.ID, from, to)
 		},
-		last: func(ctx context.Context) (segment.Info, bool, error) { return s.Index.Newest(ctx, s.ID) },
 		noted: func(ctx context.Context, from, to time.Time) ([]frame.Gap, error) {
 			return s.Index.Gaps(ctx, s.ID, from, to)
 		},

@@ -15,6 +15,7 @@ import (
 const (
 	fullPartBytes  = 4 << 20
 	fullPartFrames = 256
+	mostPartBytes  = 2 * fullPartBytes // of frames
 )
 
 // tape writes what comes of one camera, segment after segment. It is for one goroutine. After an
@@ -81,6 +82,11 @@ func (t *tape) take(ctx context.Context, s bus.Stored) error {
 func (t *tape) append(ctx context.Context, s bus.Stored) error {
 	gaps := t.gapsBefore(s)
 	if t.w != nil {
+		if _, bytes := t.w.Buffered(); bytes+int64(len(s.Frame.Data)) > mostPartBytes { // else Append would do it, uncounted
+			if err := t.save(); err != nil {
+				return err
+			}
+		}
 		err := t.w.Append(&s.Frame, s.Number, gaps...)
 		split := new(segment.SplitError)
 		if !errors.As(err, &split) {
@@ -91,7 +97,7 @@ func (t *tape) append(ctx context.Context, s bus.Stored) error {
 		}
 	}
 	w, err := t.camera.r.folder.Create(&s.Frame, segment.Options{
-		Age: t.cfg.Segment, Bytes: int64(t.cfg.SegmentBytes), PartBytes: 2 * fullPartBytes,
+		Age: t.cfg.Segment, Bytes: int64(t.cfg.SegmentBytes), PartBytes: mostPartBytes,
 	})
 	if err != nil {
 		return err
@@ -105,7 +111,7 @@ func (t *tape) append(ctx context.Context, s bus.Stored) error {
 func (t *tape) appended(s bus.Stored, gaps []frame.Gap, err error) error {
 	c := t.camera
 	if err != nil {
-		if broken := t.w.Flush(); broken != nil {
+		if broken := t.save(); broken != nil {
 			return broken
 		}
 		t.rejected++
@@ -145,31 +151,38 @@ func edgeOf(s bus.Stored) edge {
 	return edge{s.Frame.Epoch, s.Frame.Seq, s.Number, s.Frame.Captured}
 }
 
+// save writes what was appended, and counts it once it is safe.
+func (t *tape) save() error {
+	c := t.camera
+	frames, bytes := t.w.Buffered()
+	began := time.Now()
+	c.flushing(began)
+	err := t.w.Flush()
+	c.flushing(time.Time{})
+	if err != nil || frames == 0 {
+		return err
+	}
+	c.r.metrics.synced(c.id, time.Since(began))
+	c.count(func(n *counts) {
+		n.frames += uint64(frames)
+		n.bytes += uint64(bytes)
+		for _, gap := range t.gaps {
+			n.gaps[gap.Reason]++
+		}
+	})
+	t.gaps = t.gaps[:0]
+	c.show(t.w.Info())
+	c.set(StateRecording, "")
+	t.saved()
+	return nil
+}
+
 // flush makes everything that was taken safe, and acknowledges it then.
 func (t *tape) flush(ctx context.Context) error {
 	c := t.camera
 	if t.w != nil {
-		frames, bytes := t.w.Buffered()
-		began := time.Now()
-		c.flushing(began)
-		err := t.w.Flush()
-		c.flushing(time.Time{})
-		if err != nil {
+		if err := t.save(); err != nil {
 			return err
-		}
-		if frames > 0 {
-			c.r.metrics.synced(c.id, time.Since(began))
-			c.count(func(n *counts) {
-				n.frames += uint64(frames)
-				n.bytes += uint64(bytes)
-				for _, gap := range t.gaps {
-					n.gaps[gap.Reason]++
-				}
-			})
-			t.gaps = t.gaps[:0]
-			c.show(t.w.Info())
-			c.set(StateRecording, "")
-			t.saved()
 		}
 	}
 	if t.unpaid && t.durable.Ack(ctx, t.receipt) == nil { // or with the next one
@@ -202,6 +215,7 @@ func (t *tape) close(ctx context.Context) error {
 	c.count(func(n *counts) { n.segments++ })
 	c.unindexed = append(c.unindexed, info)
 	c.index(ctx)
+	c.setNewest(info)
 	c.show(segment.Info{}) // only now: until then those who look find it here
 	return nil
 }
