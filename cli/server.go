@@ -46,16 +46,22 @@ func (s *session) connect(ctx context.Context, flags serverFlags, f file) (*bus.
 // answerWait is how long a command that asks one thing waits for the server.
 const answerWait = 5 * time.Second
 
+// entryWait is how long a command tries a server that does not let it in: one that has just got a new
+// user reads its files once a second.
+const entryWait = 2500 * time.Millisecond
+
 // reach waits for the server, for commands that would rather fail than wait for ever.
 func (s *session) reach(ctx context.Context, conn *bus.Conn) error {
-	waiting, cancel := context.WithTimeout(ctx, answerWait)
-	defer cancel()
-	err := conn.WaitConnected(waiting)
-	if err == nil || ctx.Err() != nil {
-		return err
-	}
-	if refused := new(bus.EntryError); errors.As(err, &refused) {
-		return fmt.Errorf("%s: %w", strings.Join(triedServers(conn), ", "), refused)
+	for began := time.Now(); time.Since(began) < answerWait; {
+		waiting, cancel := context.WithTimeout(ctx, answerWait/10)
+		err := conn.WaitConnected(waiting)
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		if refused := new(bus.EntryError); errors.As(err, &refused) && time.Since(began) > entryWait {
+			return fmt.Errorf("%s: %w", strings.Join(triedServers(conn), ", "), refused)
+		}
 	}
 	return fmt.Errorf("no NATS server has answered within %s at %s: start one with `lensbus up` or `lensbus broker`, or say where it is with --server", answerWait, strings.Join(triedServers(conn), ", "))
 }
