@@ -20,7 +20,7 @@ const apart = time.Second
 // whole.
 func (a *archive) ranges(ctx context.Context, r frame.RangesRequest) (frame.Ranges, error) {
 	answer := frame.Ranges{Camera: a.id, Time: time.Now()}
-	infos, err := a.files(ctx, r.From, r.To)
+	h, err := a.hold(ctx, r.From, r.To)
 	if err != nil {
 		return answer, err
 	}
@@ -28,14 +28,12 @@ func (a *archive) ranges(ctx context.Context, r frame.RangesRequest) (frame.Rang
 	if err != nil {
 		return answer, err
 	}
-	if now, ok := a.writing(); ok { // its gaps come into the index when it is closed
-		gaps = append(gaps, now.Gaps...)
-	}
-	spans := make([]frame.Span, 0, len(infos)+1)
-	for _, info := range infos {
+	gaps = append(gaps, h.now.Gaps...) // they come into the index when it is closed
+	spans := make([]frame.Span, 0, len(h.files)+1)
+	for _, info := range h.files {
 		spans = append(spans, spanOf(info))
 	}
-	tail, gap, err := a.streamSpan(ctx)
+	tail, gap, err := a.streamSpan(ctx, h.newest)
 	if err != nil {
 		return answer, err
 	}
@@ -103,17 +101,30 @@ func joined(spans []frame.Span, gaps []frame.Gap) []frame.Span {
 	return all
 }
 
-// newestFile is the newest segment, the one that is being written included; false where there is none.
-func (a *archive) newestFile(ctx context.Context) (segment.Info, bool, error) {
-	if now, ok := a.writing(); ok && now.Frames > 0 {
-		return now, true, nil
-	}
-	return a.last(ctx)
+// holdings are what is in files. The recorder goes on while they are looked at: what it writes
+// meanwhile may be in files and after newest both, and is never in neither.
+type holdings struct {
+	now    segment.Info   // that is being written; no frames: none is
+	newest segment.Info   // that, or what last returns; no frames: there is none
+	files  []segment.Info // that have something in the stretch, now included, by Start
 }
 
-// streamSpan is what is in the stream and not yet in a file, and the gap before it if there is one. A
-// broker that cannot be asked makes it empty.
-func (a *archive) streamSpan(ctx context.Context) (frame.Span, frame.Gap, error) {
+// hold looks at what is in files in a stretch of time. Its order matters: what is after newest is looked
+// for in the stream, so that the files must be looked at later than it, and all by one look at now.
+func (a *archive) hold(ctx context.Context, from, to time.Time) (h holdings, err error) {
+	h.now, _ = a.writing()
+	if h.newest = h.now; h.newest.Frames == 0 && a.history != nil {
+		if h.newest, _, err = a.last(ctx); err != nil {
+			return h, err
+		}
+	}
+	h.files, err = a.filesWith(ctx, h.now, from, to)
+	return h, err
+}
+
+// streamSpan is what is in the stream after the newest segment, and the gap before it if there is one.
+// A broker that cannot be asked makes it empty.
+func (a *archive) streamSpan(ctx context.Context, file segment.Info) (frame.Span, frame.Gap, error) {
 	none := func(err error) (frame.Span, frame.Gap, error) {
 		if errors.Is(err, bus.ErrNoPicture) || errors.Is(err, bus.ErrDisconnected) {
 			err = nil
@@ -123,15 +134,7 @@ func (a *archive) streamSpan(ctx context.Context) (frame.Span, frame.Gap, error)
 	if a.history == nil {
 		return none(nil)
 	}
-	file, ok, err := a.newestFile(ctx)
-	if err != nil {
-		return none(err)
-	}
-	from := uint64(1)
-	if ok {
-		from = file.LastStored + 1
-	}
-	first, err := a.history.Read(ctx, from, 1, 1)
+	first, err := a.history.Read(ctx, file.LastStored+1, 1, 1)
 	if err != nil {
 		return none(err)
 	}
@@ -151,7 +154,7 @@ func (a *archive) streamSpan(ctx context.Context) (frame.Span, frame.Gap, error)
 		span.To = span.From
 	}
 	var gap frame.Gap
-	if ok {
+	if file.Frames > 0 {
 		gap, _ = gapBetween(lastEdge(file), edge{f.Frame.Epoch, f.Frame.Seq, f.Number, f.Frame.Captured}, usualInterval(file))
 	}
 	return span, gap, nil
@@ -159,12 +162,12 @@ func (a *archive) streamSpan(ctx context.Context) (frame.Span, frame.Gap, error)
 
 // estimate is how much there is between two moments, about.
 func (a *archive) estimate(ctx context.Context, from, to time.Time) (frames uint64, bytes int64, err error) {
-	infos, err := a.files(ctx, from, to)
+	h, err := a.hold(ctx, from, to)
 	if err != nil {
 		return 0, 0, err
 	}
 	var perFrame int64
-	for _, i := range infos {
+	for _, i := range h.files {
 		share := 1.0
 		if whole := until(i).Sub(i.Start); whole > 0 {
 			begin, end := i.Start, until(i)
@@ -182,7 +185,7 @@ func (a *archive) estimate(ctx context.Context, from, to time.Time) (frames uint
 			perFrame = i.Bytes / int64(i.Frames)
 		}
 	}
-	tail, _, err := a.streamSpan(ctx)
+	tail, _, err := a.streamSpan(ctx, h.newest)
 	if err == nil && tail.Frames > 0 && within(tail.From, tail.To, frame.RangesRequest{From: from, To: to}) {
 		frames += tail.Frames
 		bytes += int64(min(tail.Frames, 1<<32)) * perFrame
