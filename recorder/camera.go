@@ -36,6 +36,8 @@ type camera struct {
 	idle bool   // it is not recorded: what there is of it is served
 	end  func() // ends it and waits
 
+	hearsay bool // it was only heard: nobody has seen a stream of it. Run's goroutine's.
+
 	known known // the frames that are in files, or on their way there
 
 	// left are segments that could not be closed in order, and unindexed those that are closed and

@@ -246,6 +246,7 @@ func TestRecordForgedNumber(t *testing.T) {
 	dir := t.TempDir()
 	r := g.record(recorder.Config{Dir: dir}, nil)
 	g.publish(10)
+	g.inFiles(dir)
 	forged := g.shoot()
 	g.f.Seq--
 	forged.Seq, forged.Captured = 1<<63-1, forged.Captured.AddDate(200, 0, 0)

@@ -153,7 +153,7 @@ func (r *recorder) run(ctx context.Context) error {
 	defer background.Wait()
 	defer cancel()
 	background.Go(func() { r.sweep(ctx) })
-	found := make(chan []frame.CameraID)
+	found := make(chan discovered)
 	background.Go(func() { r.discover(ctx, found) })
 	defer r.endCameras()
 	r.apply(ctx, r.config().Cameras)
@@ -161,10 +161,8 @@ func (r *recorder) run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case ids := <-found:
-			for _, id := range ids {
-				r.start(ctx, id, false)
-			}
+		case d := <-found:
+			r.welcome(ctx, d)
 		case next := <-r.deps.Reload:
 			if err := next.Validate(); err != nil {
 				r.log.Error("the recorder's new configuration is refused, the old one stays", "error", err)

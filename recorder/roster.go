@@ -2,8 +2,6 @@ package recorder
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -22,7 +20,7 @@ const (
 // discover looks for cameras that the broker keeps on file, where none are configured. Those that are
 // gone stay: their streams may come back. A user who may not list streams is told of cameras by their
 // statuses, as long as they are published.
-func (r *recorder) discover(ctx context.Context, found chan<- []frame.CameraID) {
+func (r *recorder) discover(ctx context.Context, found chan<- discovered) {
 	told := ""
 	heard, stop := r.listen()
 	defer stop()
@@ -32,7 +30,7 @@ func (r *recorder) discover(ctx context.Context, found chan<- []frame.CameraID) 
 			continue
 		}
 		select {
-		case found <- heard():
+		case found <- discovered{ids: heard(), heard: true}:
 		case <-ctx.Done():
 			return
 		}
@@ -55,24 +53,21 @@ func (r *recorder) discover(ctx context.Context, found chan<- []frame.CameraID) 
 		}
 		told, next = "", time.Now().Add(listEvery)
 		select {
-		case found <- ids:
+		case found <- discovered{ids: ids}:
 		case <-ctx.Done():
 		}
 	}
 }
 
-// mostHeard bounds what strangers on the bus can make a recorder do.
-const mostHeard = 1024
-
 // listen notes the cameras that say that they are recorded.
-func (r *recorder) listen() (heard func() []frame.CameraID, stop func()) {
+func (r *recorder) listen() (all func() []frame.CameraID, stop func()) {
 	var mu sync.Mutex
-	ids := make(map[frame.CameraID]bool)
+	ids := make(heard)
 	stop, err := r.deps.Bus.Statuses(func(s frame.Status) {
 		mu.Lock()
 		defer mu.Unlock()
-		if s.Recorded && len(ids) < mostHeard {
-			ids[s.ID] = true
+		if s.Recorded {
+			ids.note(s.ID, time.Now())
 		}
 	})
 	if err != nil {
@@ -81,7 +76,7 @@ func (r *recorder) listen() (heard func() []frame.CameraID, stop func()) {
 	return func() []frame.CameraID {
 		mu.Lock()
 		defer mu.Unlock()
-		return slices.Sorted(maps.Keys(ids))
+		return ids.now(time.Now())
 	}, stop
 }
 
