@@ -96,7 +96,7 @@ func TestHosts(t *testing.T) {
 	rogue := newStack(t, configs+"camera-host.yml", "rogue", append(add("publisher", "rogue"), "LENSBUS_CAMERA=yard=test:")...)
 	rogue.compose("up", "--detach", "--no-build")
 	rogue.until("the broker refuses a camera without the right to it", func() bool {
-		return regexp.MustCompile(`(?i)permission|not allowed|no right`).MatchString(rogue.try("logs", "cameras"))
+		return regexp.MustCompile(`(?i)permission|may not publish`).MatchString(rogue.try("logs", "cameras"))
 	})
 	if slices.ContainsFunc(cameras(viewers[0]), func(c camera) bool { return c.ID == "yard" }) {
 		t.Error("the camera yard is on the bus, whose publisher has no right to it")
