@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -52,7 +53,7 @@ func OpenFolder(path string) (*Folder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFolder, err)
 	}
-	if err := os.MkdirAll(path, 0o750); err != nil {
+	if err := makeFolder(path); err != nil {
 		return nil, refused(path, "make it", err)
 	}
 	lock, err := lockFolder(path)
@@ -72,6 +73,41 @@ func OpenFolder(path string) (*Folder, error) {
 		// The lock last: until then nobody else is here.
 		return errors.Join(segments.Close(), lock.Close())
 	})}, nil
+}
+
+// makeFolder makes a folder and those above it that are missing. Those that it makes are on disk when it
+// returns: what is recorded is acknowledged as safe, and would be gone with the folder's name.
+func makeFolder(path string) error {
+	parent := filepath.Dir(path)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && parent != path {
+		if err := makeFolder(parent); err != nil {
+			return err
+		}
+		if err := os.Mkdir(path, 0o750); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		return syncFolder(parent)
+	}
+	if err := os.MkdirAll(path, 0o750); err != nil { // there is something else
+		return err
+	}
+	_ = syncFolder(parent) // who made it may not have come to that; somebody else's may refuse
+	return nil
+}
+
+// syncFolder makes the names in a folder safe.
+func syncFolder(path string) error {
+	if runtime.GOOS == "windows" { // where folders cannot be synced
+		return nil
+	}
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrPermission) { // it may be written and not read
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 // Close lets the folder go. Nothing of it may be used any more. It may be called twice.

@@ -292,3 +292,13 @@ func TestListTellsWhatIsOurs(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A folder is made with those above it that are missing, and is there for the next one too.
+func TestFoldersAboveAreMade(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a", "b", "c")
+	for range 2 {
+		if err := openTestFolder(t, path).Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -311,7 +311,7 @@ func TestRanges(t *testing.T) {
 	g.record(91, 100)
 	g.record(101, 110)
 	gap := frame.Gap{From: g.frames[99].Captured, To: later, Reason: frame.GapCamera}
-	if err := g.index.AddGap(soon(t), "front", gap); err != nil {
+	if err := g.noteGap(gap); err != nil {
 		t.Fatal(err)
 	}
 	ranges = ask(time.Time{}, time.Time{})
@@ -332,7 +332,7 @@ func TestRangesAreBounded(t *testing.T) {
 	info := g.record(1, 1)
 	gapAt := func(n int) time.Time { return info.Start.Add(time.Duration(n) * time.Hour) }
 	for n := range frame.MaxRanges + 5 {
-		if err := g.index.AddGap(soon(t), "front", frame.Gap{From: gapAt(n), To: gapAt(n).Add(time.Minute), Missing: 1, Reason: frame.GapUnstored}); err != nil {
+		if err := g.noteGap(frame.Gap{From: gapAt(n), To: gapAt(n).Add(time.Minute), Missing: 1, Reason: frame.GapUnstored}); err != nil {
 			t.Fatal(err)
 		}
 	}

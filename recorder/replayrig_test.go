@@ -208,6 +208,12 @@ func (g *footage) record(first, last int) segment.Info {
 	return info
 }
 
+// noteGap notes a gap that is in no segment.
+func (g *footage) noteGap(gap frame.Gap) error {
+	ctx := soon(g.t)
+	return g.index.Update(ctx, func(tx *index.Tx) error { return tx.AddGap(ctx, "front", gap) })
+}
+
 // write begins a segment with frames first to last, all of it on disk.
 func (g *footage) write(first, last int) *segment.Writer {
 	g.t.Helper()

@@ -69,6 +69,11 @@ func add(t testing.TB, x *Index, infos ...segment.Info) {
 	}
 }
 
+// addGap notes a gap that is in no segment.
+func addGap(t *testing.T, x *Index, camera frame.CameraID, gap frame.Gap) error {
+	return x.Update(t.Context(), func(tx *Tx) error { return tx.AddGap(t.Context(), camera, gap) })
+}
+
 func segments(t *testing.T, x *Index, camera frame.CameraID, from, to time.Time) []segment.Info {
 	t.Helper()
 	got, err := x.Segments(t.Context(), camera, from, to)
@@ -160,7 +165,7 @@ func TestStretchesOfTime(t *testing.T) {
 	}
 	gap := frame.Gap{From: at(-200_000), To: at(-100_000), Reason: frame.GapCamera}
 	for _, g := range []frame.Gap{gap, {From: at(10), To: at(20), Reason: frame.GapCamera}, gap} {
-		if err := x.AddGap(t.Context(), "front", g); err != nil {
+		if err := addGap(t, x, "front", g); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -247,7 +252,7 @@ func TestPathsThatLeadElsewhereAreRefused(t *testing.T) {
 			t.Errorf("noted segment %q of camera %q", info.Path, info.Camera)
 		}
 	}
-	if err := x.AddGap(t.Context(), "../x", frame.Gap{}); err == nil {
+	if err := addGap(t, x, "../x", frame.Gap{}); err == nil {
 		t.Error("noted a gap of ../x")
 	}
 	// And where somebody has written one into the file.
@@ -268,7 +273,7 @@ func TestRemoveForgetsGapsOlderThanEverything(t *testing.T) {
 		{From: a.End, To: b.Start, Reason: frame.GapCamera},
 		{From: b.End, To: c.Start, Reason: frame.GapCamera},
 	} {
-		if err := x.AddGap(t.Context(), "front", g); err != nil {
+		if err := addGap(t, x, "front", g); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -324,7 +329,7 @@ func TestGapsBetweenSegments(t *testing.T) {
 	add(t, x, a, b, c, d, recorded("back", at(0)))
 	damage := frame.Gap{From: c.End, To: d.Start, Reason: frame.GapDamage}
 	for _, g := range []frame.Gap{damage, {From: at(-2), To: at(-1), Reason: frame.GapCamera}} {
-		if err := x.AddGap(t.Context(), "front", g); err != nil {
+		if err := addGap(t, x, "front", g); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -64,12 +64,6 @@ func (x *Index) Remove(ctx context.Context, path string) (was segment.Info, ok b
 	return was, ok, nil
 }
 
-// AddGap notes a gap that is in no segment: one that no frame has ended yet, or that was computed.
-// One gap from the same moment to the same moment is kept, the last one that was noted.
-func (x *Index) AddGap(ctx context.Context, camera frame.CameraID, gap frame.Gap) error {
-	return x.Update(ctx, func(t *Tx) error { return t.AddGap(ctx, camera, gap) })
-}
-
 // Add is [Index.Add] as a part of a larger change.
 func (t *Tx) Add(ctx context.Context, info segment.Info) error {
 	if err := checkPath(info.Camera, info.Path); err != nil {
@@ -105,7 +99,8 @@ RETURNING id`,
 	return nil
 }
 
-// AddGap is [Index.AddGap] as a part of a larger change.
+// AddGap notes a gap that is in no segment: one that no frame has ended yet, or that was computed.
+// One gap from the same moment to the same moment is kept, the last one that was noted.
 func (t *Tx) AddGap(ctx context.Context, camera frame.CameraID, gap frame.Gap) error {
 	_, err := frame.ParseCameraID(string(camera))
 	if err == nil {
