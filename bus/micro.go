@@ -69,6 +69,20 @@ func newService(nc *nats.Conn, config micro.Config, refused func(*nats.Msg)) (*s
 	return s, nil
 }
 
+// leftUnanswered returns what counts a camera's requests that cannot be answered, and says so once.
+// Nobody can be told: only the reply subject says who asks.
+func (c *Conn) leftUnanswered(id frame.CameraID) func(*nats.Msg) {
+	refusals := c.metrics.refusalsOf(id)
+	var once sync.Once
+	return func(m *nats.Msg) {
+		refusals.count(refusedReply)
+		once.Do(func() {
+			c.log.Warn("a request whose answer would go to no inbox is left unanswered, as all like it will be; they are counted",
+				"camera", id, "subject", m.Subject, "reply", fmt.Sprintf("%.64s", m.Reply))
+		})
+	}
+}
+
 // endpoint answers requests on subject, one at a time; all instances do, or, of those with the same
 // queue, one.
 func (s *service) endpoint(name, subject, queue string, handle func(micro.Request)) error {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -54,12 +53,12 @@ func (c *Conn) ServeRecorder(ctx context.Context, o RecorderService) (stop func(
 		return nil, failed(err)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	service, err := micro.AddService(recordings.Conn, micro.Config{
+	service, err := newService(recordings.Conn, micro.Config{
 		Name:        frame.RecorderServiceName,
 		Version:     o.Version,
 		Description: "a camera's recordings on a lensbus",
 		Metadata:    map[string]string{frame.ServiceMetadataCamera: string(o.Camera)},
-	})
+	}, c.leftUnanswered(o.Camera))
 	if err != nil {
 		cancel(nil)
 		return nil, failed(err)
@@ -67,7 +66,7 @@ func (c *Conn) ServeRecorder(ctx context.Context, o RecorderService) (stop func(
 	s := &recorderServer{RecorderService: o, nc: recordings}
 	ended := sync.OnceFunc(func() {
 		cancel(errServiceEnds)
-		_ = service.Stop() // fails only where the connection has ended already
+		service.stop()
 		s.mu.Lock()
 		s.closed = true
 		s.mu.Unlock()
@@ -85,8 +84,8 @@ func (c *Conn) ServeRecorder(ctx context.Context, o RecorderService) (stop func(
 			return begin(ctx, s, r, frame.VerbExport, o.Verbs.Export)
 		},
 	} {
-		handle := micro.HandlerFunc(func(r micro.Request) { s.handle(ctx, r, answer) })
-		if err := service.AddEndpoint(verb, handle, micro.WithEndpointSubject(o.Camera.RecorderSubject(verb))); err != nil {
+		handle := func(r micro.Request) { s.handle(ctx, r, answer) }
+		if err := service.endpoint(verb, o.Camera.RecorderSubject(verb), micro.DefaultQueueGroup, handle); err != nil {
 			ended()
 			return nil, failed(err)
 		}
@@ -115,10 +114,6 @@ type recorderServer struct {
 
 // handle answers or refuses one request.
 func (s *recorderServer) handle(ctx context.Context, r micro.Request, answer func(context.Context, micro.Request) error) {
-	// As for cameras: nobody makes a recorder speak where the asker has no right to.
-	if !strings.HasPrefix(r.Reply(), "_INBOX") {
-		return
-	}
 	var err error
 	if size := len(r.Data()); size > frame.MaxControlBytes {
 		err = &RecorderError{Code: 413, Text: fmt.Sprintf("a request of %d bytes, at most %d", size, frame.MaxControlBytes)}

@@ -7,10 +7,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 
 	"github.com/lensbus/lensbus/frame"
@@ -43,20 +41,12 @@ func (c *Conn) ServeCamera(ctx context.Context, id frame.CameraID, version strin
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	refusals := c.metrics.refusalsOf(id)
-	var unanswered sync.Once
 	service, err := newService(c.control, micro.Config{
 		Name:        frame.ServiceName,
 		Version:     version,
 		Description: "a camera on a lensbus",
 		Metadata:    map[string]string{frame.ServiceMetadataCamera: string(id)},
-	}, func(m *nats.Msg) {
-		// Nobody can be told: only the reply subject says who asks.
-		refusals.count(refusedReply)
-		unanswered.Do(func() {
-			c.log.Warn("a request whose answer would go to no inbox is left unanswered, as all like it will be; they are counted",
-				"camera", id, "subject", m.Subject, "reply", fmt.Sprintf("%.64s", m.Reply))
-		})
-	})
+	}, c.leftUnanswered(id))
 	if err != nil {
 		cancel()
 		return nil, fmt.Errorf("service of camera %s: %w", id, err)
