@@ -351,8 +351,8 @@ func TestRecorderRefusesWhatMakesNoSense(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, verb := range []string{"ranges", "replay", "export"} {
-		if err := asker.NATS().PublishRequest("rec.front."+verb, "cam.front.frame", []byte(`{}`)); err != nil {
+	for _, subject := range []string{"rec.front.ranges", "rec.front.replay", "rec.front.export", "$SRV.PING", "$SRV.INFO.recorder", "$SRV.STATS.recorder"} {
+		if err := asker.NATS().PublishRequest(subject, "cam.front.frame", []byte(`{}`)); err != nil {
 			t.Fatal(err)
 		}
 	}
