@@ -185,11 +185,11 @@ func carryOut(ctx context.Context, js jetstream.JetStream, plan StreamPlan, conf
 	switch plan.Action {
 	case StreamReplaced: // which may have been begun
 		// Others than this program may be at it too.
-		stream, err := js.Stream(ctx, plan.Stream)
+		stream, lookErr := js.Stream(ctx, plan.Stream)
 		switch {
-		case err != nil && !errors.Is(err, jetstream.ErrStreamNotFound):
-			return err
-		case err == nil && !keepsNewest(stream.CachedInfo().Config):
+		case lookErr != nil && !errors.Is(lookErr, jetstream.ErrStreamNotFound):
+			return lookErr
+		case lookErr == nil && !keepsNewest(stream.CachedInfo().Config):
 			return errReplaced
 		}
 		if err := js.DeleteStream(ctx, plan.Stream); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {

@@ -7,7 +7,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lensbus/lensbus/broker"
-	"github.com/lensbus/lensbus/publisher"
 	"github.com/lensbus/lensbus/viewer/web"
 )
 
@@ -26,7 +25,7 @@ func TestExampleFilesLoad(t *testing.T) {
 		for section, err := range map[string]error{
 			"broker": f.Broker.Validate(), "web": f.Web.Validate(), "view": f.View.Validate(), "metrics": f.Metrics.Validate(),
 			"recorder": f.Recorder.Validate(),
-			"cameras":  publisher.Config{Cameras: f.Cameras}.Validate(),
+			"cameras":  f.published().Validate(),
 		} {
 			if err != nil {
 				t.Errorf("%s: %s: %v", path, section, err)

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/lensbus/lensbus/broker"
 	"github.com/lensbus/lensbus/config"
@@ -29,6 +30,14 @@ type file struct {
 	View     window.Config                             `yaml:"view"`
 	Recorder recorder.Config                           `yaml:"recorder"`
 	Metrics  operate.Config                            `yaml:"metrics"`
+}
+
+// published are the cameras of the file that a process here publishes: all but those of which the file
+// says only how they are recorded, which another machine publishes.
+func (f file) published() publisher.Config {
+	cameras := maps.Clone(f.Cameras)
+	maps.DeleteFunc(cameras, func(_ frame.CameraID, c publisher.CameraConfig) bool { return c.Source == "" && c.Record != nil })
+	return publisher.Config{Cameras: cameras}
 }
 
 // fileFlag is -c, for the commands that take a file.

@@ -36,7 +36,7 @@ func (c *publishCommand) Run(ctx context.Context, s *session) error {
 	if len(f.Cameras) == 0 {
 		return usage(errors.New("no cameras: give --camera ID=SOURCE, or -c FILE with cameras in it"))
 	}
-	if err := (publisher.Config{Cameras: f.Cameras}).Validate(); err != nil {
+	if err := f.published().Validate(); err != nil {
 		return usage(err)
 	}
 	if err := c.metricsFlags.apply(c.Insecure, &f.Metrics); err != nil {
@@ -103,12 +103,12 @@ func (s *session) publisher(conn *bus.Conn, f file, from fileFlag, more cameraFl
 				s.reread(watching, from, more, hangups, func(f file) {
 					also(f)
 					select {
-					case reload <- publisher.Config{Cameras: f.Cameras}:
+					case reload <- f.published():
 					case <-watching.Done():
 					}
 				})
 			})
 		}
-		return publisher.Run(ctx, publisher.Config{Cameras: f.Cameras}, deps)
+		return publisher.Run(ctx, f.published(), deps)
 	}}
 }

@@ -39,7 +39,7 @@ func (c *upCommand) Run(ctx context.Context, s *session) error {
 	}
 	c.brokerFlags.apply(c.BrokerListen, &f.Broker)
 	applyWeb(c.WebListen, c.Auth, c.Insecure, &f.Web)
-	if err := errors.Join(f.Broker.Validate(), publisher.Config{Cameras: f.Cameras}.Validate(), f.Web.Validate(), f.Recorder.Validate(), s.placeStreams(&f)); err != nil {
+	if err := errors.Join(f.Broker.Validate(), f.published().Validate(), f.Web.Validate(), f.Recorder.Validate(), s.placeStreams(&f)); err != nil {
 		return usage(err)
 	}
 	return s.withBroker(ctx, f.Broker, func(server *broker.Server, conn *bus.Conn) error {
