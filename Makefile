@@ -13,12 +13,15 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 BUILD   := -buildvcs=false -trimpath -ldflags "-X main.version=$(VERSION)"
 
 GOTESTFLAGS ?=
-# One package at a time: several tests watch the age of pictures, which a busy machine makes old.
-TEST     := -buildvcs=false -p 1 -timeout 20m $(GOTESTFLAGS)
+
+TEST     := -buildvcs=false -timeout 20m $(GOTESTFLAGS)
 # Packages whose tests start servers, processes and browsers. OpenCV changes none of their code.
-ONCE    := broker bus cli recorder test/clock test/e2e test/nemesis viewer/web
+ONCE     := broker bus recorder test/clock test/e2e test/nemesis viewer/web
+# Packages whose tests watch the age of pictures, which a busy machine makes old: one at a time.
+ALONE    := bus test/e2e viewer/web viewer/window
 EMPTY    :=
 SPACE    := $(EMPTY) $(EMPTY)
+either    = /($(subst $(SPACE),|,$(1)))$$
 FUZZTIME ?= 20s
 BENCH    ?= .
 BENCHTIME ?= 1s
@@ -103,17 +106,20 @@ test: ## All tests, without OpenCV and with it (race detector); installs what th
 	@if $(HAVE_OPENCV); then \
 		echo "NOT RUN twice, because they take minutes: $(ONCE); they run below, with OpenCV and the race detector"; \
 		set -x; \
-		CGO_ENABLED=0 $(GO) test $(TEST) $$($(GO) list -buildvcs=false ./... | grep -vE '/($(subst $(SPACE),|,$(ONCE)))$$'); \
+		CGO_ENABLED=0 $(GO) test $(TEST) -p 1 $$($(GO) list -buildvcs=false ./... | grep -vE '$(call either,$(ONCE))'); \
 		$(MAKE) --no-print-directory test-opencv; \
 	else \
-		(set -x; CGO_ENABLED=0 $(GO) test $(TEST) ./...); \
+		(set -x; CGO_ENABLED=0 $(GO) test $(TEST) -p 1 ./...); \
 		echo "NOT TESTED: everything that needs OpenCV, which is missing here; make deps says more" >&2; \
 	fi
 
 .PHONY: test-opencv
 test-opencv:
 	CGO_ENABLED=1 $(GO) vet -tags $(OPENCV_TAGS) ./...
-	CGO_ENABLED=1 $(GO) test $(TEST) -race -tags $(OPENCV_TAGS) ./...
+	all=$$($(GO) list -buildvcs=false -tags $(OPENCV_TAGS) ./...); failed=0; set -x; \
+	CGO_ENABLED=1 $(GO) test $(TEST) -p 2 -race -tags $(OPENCV_TAGS) $$(grep -vE '$(call either,$(ALONE))' <<<"$$all") || failed=1; \
+	CGO_ENABLED=1 $(GO) test $(TEST) -p 1 -race -tags $(OPENCV_TAGS) $$(grep -E '$(call either,$(ALONE))' <<<"$$all") || failed=1; \
+	exit $$failed
 
 .PHONY: test-v4l2
 test-v4l2: ## Real V4L2 drivers, in a virtual machine that it boots

@@ -57,6 +57,9 @@ func TestScripts(t *testing.T) {
 			return err
 		},
 		Condition: func(name string) (bool, error) {
+			if name == "slow" {
+				return raceDetector, nil
+			}
 			if name == "opencv" {
 				return opencv.Built, nil
 			}
