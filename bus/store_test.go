@@ -78,9 +78,14 @@ func TestProvision(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			if c.before != nil {
 				c.before.Name, c.before.Subjects = "FRAMES_front", []string{"cam.front.frame"}
-				if _, err := js.CreateStream(context20(t), *c.before); err != nil {
-					t.Fatal(err)
-				}
+				// Again: the server may still be removing the files of the one before.
+				eventually(t, func() bool {
+					_, err := js.CreateStream(context20(t), *c.before)
+					if err != nil {
+						t.Log(err)
+					}
+					return err == nil
+				})
 			}
 			defer func() { _ = js.DeleteStream(context20(t), "FRAMES_front") }() // where there is one
 			plan, err := conn.PlanStream(context20(t), "front", c.limits)
