@@ -61,8 +61,9 @@ func running(t *testing.T) (text string) {
 	}
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	ended, address := make(chan error, 3), make(chan string, 1)
+	folder := t.TempDir() // here, so that it is removed after the recorder has ended
 	go func() {
-		ended <- recorder.Run(ctx, recorder.Config{Dir: t.TempDir(), Segment: time.Second, MinFree: 1}, recorder.Deps{Bus: conn, Log: log, Metrics: recordings})
+		ended <- recorder.Run(ctx, recorder.Config{Dir: folder, Segment: time.Second, MinFree: 1}, recorder.Deps{Bus: conn, Log: log, Metrics: recordings})
 	}()
 	go func() {
 		ended <- publisher.Run(ctx, publisher.Config{Cameras: map[frame.CameraID]publisher.CameraConfig{
