@@ -45,11 +45,10 @@ func (k *link) plain(ctx context.Context, nc *nats.Conn) bool {
 		// The callback only moves a frame into a slot, so little can wait here; what the client
 		// would otherwise keep are 64 MB of the oldest.
 		_ = sub.SetPendingLimits(256, 64<<20)
-		if _, has := leg.live.Newest(); !has && !leg.live.preview && !leg.isRefused() { // a viewer that has just come sees a picture at once
-			if f, err := newest(ctx, nc, leg.live.id); err == nil {
-				leg.live.accept(f)
+		if !leg.live.preview && !leg.isRefused() {
+			if _, has := leg.live.Newest(); !has { // a viewer that has just come sees a picture at once
+				k.fetchNewest(ctx, nc, leg)
 			}
-		} else if has && !leg.live.preview && !leg.isRefused() {
 			k.catchUp(ctx, nc, leg, subscribed)
 		}
 		<-ctx.Done()
@@ -58,7 +57,8 @@ func (k *link) plain(ctx context.Context, nc *nats.Conn) bool {
 }
 
 // catchUpAfter is how long a camera may send nothing before it is looked whether its newest frame came
-// between the last fetch and the subscription: of one that sends often the next frame is there sooner.
+// between the last fetch and the subscription, or was still on its way into the server's store when that
+// was asked: of one that sends often the next frame is there sooner.
 const catchUpAfter = 250 * time.Millisecond
 
 // catchUp fetches the newest frame once, unless one has come since.
@@ -67,6 +67,11 @@ func (k *link) catchUp(ctx context.Context, nc *nats.Conn, leg *leg, since time.
 	if ctx.Err() != nil || leg.live.arrived().After(since) {
 		return
 	}
+	k.fetchNewest(ctx, nc, leg)
+}
+
+// fetchNewest takes the newest frame that the server keeps, if there is one and it is newer.
+func (k *link) fetchNewest(ctx context.Context, nc *nats.Conn, leg *leg) {
 	if f, err := newest(ctx, nc, leg.live.id); err == nil {
 		leg.live.accept(f)
 	}
