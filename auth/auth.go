@@ -32,10 +32,13 @@ const (
 	Recorder Role = "recorder"
 	// Web is a page's server: an Operator of its cameras that serves people of its own.
 	Web Role = "web"
+	// Site is the broker of another place, connected as a leaf node: what its cameras publish comes
+	// here, and here its streams are read. Its name is that of its JetStream domain.
+	Site Role = "site"
 )
 
 // Roles are all roles.
-func Roles() []Role { return []Role{Admin, Publisher, Viewer, Operator, Recorder, Web} }
+func Roles() []Role { return []Role{Admin, Publisher, Viewer, Operator, Recorder, Web, Site} }
 
 // ErrName is wrapped by the error for a name that no user can have.
 var ErrName = errors.New("bad user name")
@@ -50,6 +53,20 @@ type User struct {
 	// Cameras are those that the role's rights are for; All of them where All is true.
 	Cameras []frame.CameraID
 	All     bool
+	// Durable is the name of a Recorder's consumer, which the rights are for: what another recorder has
+	// acknowledged is no affair of it. Default [DefaultDurable]; none for other roles.
+	Durable string
+}
+
+// DefaultDurable is the name of a recorder's consumer.
+const DefaultDurable = "rec"
+
+// DurableName is the name of the consumers that the user is for, the default included.
+func (u User) DurableName() string {
+	if u.Durable == "" {
+		return DefaultDurable
+	}
+	return u.Durable
 }
 
 // Validate returns everything that is wrong with u, joined.
@@ -73,6 +90,14 @@ func (u User) Validate() error {
 	case !u.All && len(u.Cameras) == 0:
 		faults = append(faults, fmt.Errorf("user %.40q: a %s needs cameras", u.Name, u.Role))
 	}
+	if u.Durable != "" {
+		if u.Role != Recorder {
+			faults = append(faults, fmt.Errorf("user %.40q: a %s has no consumer of its own: durable is for a recorder", u.Name, u.Role))
+		}
+		if _, err := frame.ParseCameraID(u.Durable); err != nil {
+			faults = append(faults, fmt.Errorf("user %.40q: durable %.40q: use 1 to 32 of a-z, 0-9, '_' and '-', starting with a letter or digit", u.Name, u.Durable))
+		}
+	}
 	if !publicUserKey(u.Key) {
 		faults = append(faults, fmt.Errorf("user %.40q: %.20q is no public user key (U…)", u.Name, u.Key))
 	}
@@ -84,6 +109,15 @@ func (u User) Validate() error {
 func (u User) Inbox() string { return inboxOf(u.Name) }
 
 func inboxOf(name string) string { return "_INBOX." + name }
+
+// ConnectionTypes are the ways in which the user may connect, by NATS's names: a [Site] as a leaf node,
+// which sees more of what others ask for than a client does, and nobody else so.
+func (u User) ConnectionTypes() []string {
+	if u.Role == Site {
+		return []string{"LEAFNODE"}
+	}
+	return []string{"STANDARD", "WEBSOCKET"}
+}
 
 // tokens are the subject tokens of the user's cameras: '*' for all.
 func (u User) tokens() []string {

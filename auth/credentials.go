@@ -24,6 +24,8 @@ type Credentials struct {
 	Role    Role
 	Cameras []frame.CameraID // empty with All
 	All     bool
+	// Durable is [User.Durable].
+	Durable string
 	// Server is where the broker is, a NATS URL; "": whoever connects says it.
 	Server string
 	// CA are the certificates, PEM, by which the broker is known; nil: those of the system.
@@ -56,7 +58,12 @@ func NewCredentials(u User) (Credentials, string, error) {
 	if err != nil {
 		return Credentials{}, "", fmt.Errorf("make a key for %s: %w", u.Name, err)
 	}
-	return Credentials{Name: u.Name, Role: u.Role, Cameras: slices.Clone(u.Cameras), All: u.All, seed: bytes.Clone(seed)}, public, nil
+	return Credentials{Name: u.Name, Role: u.Role, Cameras: slices.Clone(u.Cameras), All: u.All, Durable: u.Durable, seed: bytes.Clone(seed)}, public, nil
+}
+
+// User is who has the credentials, without the key.
+func (c Credentials) User() User {
+	return User{Name: c.Name, Role: c.Role, Cameras: slices.Clone(c.Cameras), All: c.All, Durable: c.Durable}
 }
 
 // Inbox is the beginning of the user's inbox subjects, for [nats.CustomInboxPrefix].
@@ -71,6 +78,9 @@ func (c Credentials) PublicKey() (string, error) {
 	defer pair.Wipe()
 	return pair.PublicKey()
 }
+
+// Seed is the secret itself, for a NATS server that connects as this user.
+func (c Credentials) Seed() string { return string(c.seed) }
 
 // Sign answers the server's challenge, for [nats.Nkey].
 func (c Credentials) Sign(nonce []byte) ([]byte, error) {
@@ -131,6 +141,9 @@ func (c Credentials) Encode() []byte {
 	case len(c.Cameras) > 0:
 		fmt.Fprintf(&b, "cameras: %s\n", strings.ReplaceAll(join(c.Cameras), " ", ""))
 	}
+	if c.Durable != "" {
+		fmt.Fprintf(&b, "durable: %s\n", c.Durable)
+	}
 	if c.Server != "" {
 		fmt.Fprintf(&b, "server: %s\n", c.Server)
 	}
@@ -181,6 +194,8 @@ func ParseCredentials(data []byte) (Credentials, error) {
 			c.Role = Role(value)
 		case "server":
 			c.Server = value
+		case "durable":
+			c.Durable = value
 		case "cameras":
 			if value == "*" {
 				c.All = true
@@ -197,7 +212,8 @@ func ParseCredentials(data []byte) (Credentials, error) {
 	if err != nil {
 		return wrong("the nkey seed is none of a user")
 	}
-	user := User{Name: c.Name, Role: c.Role, Key: public, Cameras: c.Cameras, All: c.All}
+	user := c.User()
+	user.Key = public
 	if err := user.Validate(); err != nil {
 		return Credentials{}, fmt.Errorf("%w: %w", ErrCredentials, err)
 	}

@@ -13,8 +13,8 @@ func WriteNATSConf(w io.Writer, users []User) error {
 	b.WriteString("authorization {\n  users = [\n")
 	for _, u := range users {
 		rights := u.Rights()
-		fmt.Fprintf(&b, "    # %s %s\n    {\n      nkey: %s\n      permissions {\n        publish { allow: [%s] }\n        subscribe { allow: [%s] }\n      }\n    }\n",
-			u.Role, u.Name, u.Key, quoted(rights.Publish), quoted(rights.Subscribe))
+		fmt.Fprintf(&b, "    # %s %s\n    {\n      nkey: %s\n      allowed_connection_types: [%s]\n      permissions {\n        publish { allow: [%s] }\n        subscribe { allow: [%s] }\n      }\n    }\n",
+			u.Role, u.Name, u.Key, strings.Join(u.ConnectionTypes(), ", "), quoted(rights.Publish), quoted(rights.Subscribe))
 	}
 	b.WriteString("  ]\n}\n")
 	_, err := io.WriteString(w, b.String())
@@ -27,7 +27,8 @@ func WriteNSC(w io.Writer, users []User) error {
 	var b strings.Builder
 	for _, u := range users {
 		rights := u.Rights()
-		fmt.Fprintf(&b, "nsc add user --name %s --allow-pub '%s' --allow-sub '%s'\n", u.Name, strings.Join(rights.Publish, ","), strings.Join(rights.Subscribe, ","))
+		fmt.Fprintf(&b, "nsc add user --name %s --allow-pub '%s' --allow-sub '%s'\nnsc edit user --name %s --conn-type %s\n",
+			u.Name, strings.Join(rights.Publish, ","), strings.Join(rights.Subscribe, ","), u.Name, strings.Join(u.ConnectionTypes(), ","))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

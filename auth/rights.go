@@ -11,10 +11,15 @@ type Rights struct {
 // by role and action by action, in the broker's tests.
 //
 // Nobody but an admin may create a consumer: the server lets one deliver to any subject, which is
-// nearly the right to publish there. Streams and the recorder's consumer are made by the broker.
+// nearly the right to publish there. Who may ask JetStream for anything can have the answer, though
+// not what is in it, sent anywhere, to JetStream itself too: so those who only watch may not. Streams and the recorders' consumers are made by the broker. A recorder has
+// rights to the consumers of one name, so that it can take or acknowledge nothing that is another recorder's.
 func (u User) Rights() Rights {
 	if u.Role == Admin {
 		return Rights{Publish: []string{">"}, Subscribe: []string{">"}}
+	}
+	if u.Role == Site {
+		return u.siteRights()
 	}
 	r := Rights{Subscribe: []string{u.Inbox() + ".>"}}
 	for _, camera := range u.tokens() {
@@ -32,16 +37,17 @@ func (u User) Rights() Rights {
 		case Recorder:
 			r.publish(
 				"$JS.API.STREAM.INFO."+stream,
-				"$JS.API.CONSUMER.INFO."+stream+".rec",
-				"$JS.API.CONSUMER.MSG.NEXT."+stream+".rec",
-				"$JS.ACK."+stream+".rec.>",
+				"$JS.API.CONSUMER.INFO."+stream+"."+u.DurableName(),
+				"$JS.API.CONSUMER.MSG.NEXT."+stream+"."+u.DurableName(),
+				"$JS.ACK."+stream+"."+u.DurableName()+".>",
 				// Any message by its number: the stream holds nothing but this camera's frames.
 				"$JS.API.DIRECT.GET."+stream,
 			)
 			r.subscribe("rec."+camera+".*", "rec."+camera+".credit.*", "cam."+camera+".status")
 		case Viewer, Operator, Web:
 			r.publish(
-				"$JS.API.DIRECT.GET."+stream+".cam."+camera+".frame",
+				// Not of JetStream, which sends its answer wherever the asker says.
+				"cam."+camera+".newest",
 				"cam."+camera+".control.get",
 				"cam."+camera+".control.snapshot",
 				"cam."+camera+".control.watch",

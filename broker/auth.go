@@ -39,21 +39,43 @@ func (a *access) letIn(users []auth.User) {
 	a.people = users
 }
 
+func (a *access) now() []auth.User {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.people
+}
+
+// Sites returns the cameras of the broker's leaf nodes, sorted; all where one may publish any.
+func (s *Server) Sites() (cameras []frame.CameraID, all bool) { return s.camerasOf(auth.Site) }
+
 // Publishes returns the cameras that the broker's users may publish, sorted; all where one may publish
 // any. There are none where nobody is asked who he is.
-func (s *Server) Publishes() (cameras []frame.CameraID, all bool) {
+func (s *Server) Publishes() (cameras []frame.CameraID, all bool) { return s.camerasOf(auth.Publisher) }
+
+func (s *Server) camerasOf(role auth.Role) (cameras []frame.CameraID, all bool) {
 	if s.access == nil {
 		return nil, false
 	}
 	s.access.mu.Lock()
 	defer s.access.mu.Unlock()
 	for _, u := range s.access.people {
-		if u.Role == auth.Publisher {
+		if u.Role == role {
 			cameras, all = append(cameras, u.Cameras...), all || u.All
 		}
 	}
 	slices.Sort(cameras)
 	return slices.Compact(cameras), all
+}
+
+// Durables returns the names of the consumers that the broker's recorders have of a camera. There are none
+// where nobody is asked who he is.
+func (s *Server) Durables(id frame.CameraID) []string {
+	if s.access == nil {
+		return nil
+	}
+	s.access.mu.Lock()
+	defer s.access.mu.Unlock()
+	return auth.Durables(s.access.people, id)
 }
 
 // newAccess returns nil where the configuration asks for neither users nor TLS.
@@ -117,6 +139,9 @@ func (a *access) apply(opts *server.Options) error {
 			return fmt.Errorf("CA %s: no certificate in PEM", a.ca)
 		}
 	}
+	if opts.LeafNode.Port != 0 {
+		opts.LeafNode.TLSConfig, opts.LeafNode.TLSTimeout = opts.TLSConfig.Clone(), handshakeSeconds
+	}
 	if a.usersFile == "" {
 		return nil
 	}
@@ -124,7 +149,7 @@ func (a *access) apply(opts *server.Options) error {
 	if err != nil {
 		return err
 	}
-	opts.AuthTimeout = handshakeSeconds
+	opts.AuthTimeout, opts.LeafNode.AuthTimeout = handshakeSeconds, handshakeSeconds
 	opts.Nkeys = []*server.NkeyUser{natsUser(a.inside)}
 	// Nobody outside can be it, though its key is known to nobody anyway.
 	opts.Nkeys[0].AllowedConnectionTypes = map[string]struct{}{"IN_PROCESS": {}}
@@ -139,8 +164,11 @@ func (a *access) apply(opts *server.Options) error {
 const handshakeSeconds = 5
 
 func natsUser(u auth.User) *server.NkeyUser {
-	rights := u.Rights()
-	return &server.NkeyUser{Nkey: u.Key, Permissions: &server.Permissions{
+	rights, ways := u.Rights(), make(map[string]struct{})
+	for _, way := range u.ConnectionTypes() {
+		ways[way] = struct{}{}
+	}
+	return &server.NkeyUser{Nkey: u.Key, AllowedConnectionTypes: ways, Permissions: &server.Permissions{
 		Publish:   &server.SubjectPermission{Allow: rights.Publish},
 		Subscribe: &server.SubjectPermission{Allow: rights.Subscribe},
 	}}
@@ -170,11 +198,14 @@ func keep(nats *server.Server, opts *server.Options, a *access, log *slog.Logger
 			}
 			changed, err := a.changed()
 			if err == nil && changed {
-				next := opts.Clone()
+				next, before := opts.Clone(), sites(a.now())
 				if err = a.apply(next); err == nil {
 					err = nats.ReloadOptions(next)
 				}
 				if err == nil {
+					if !slices.Equal(sites(a.now()), before) {
+						dismissSites(nats)
+					}
 					log.Info("who may use the broker has changed", "users", len(next.Nkeys))
 				}
 			}

@@ -42,6 +42,16 @@ type Config struct {
 	// MaxConnections bounds how many clients there may be. Default 10000; a role has up to three.
 	MaxConnections int `yaml:"max_connections"`
 
+	// Domain names this broker's JetStream apart from that of brokers which it is connected to: 1 to 32
+	// of a-z, 0-9, '_' and '-'. Default: the name of the Uplink's credentials; without those, none.
+	Domain string `yaml:"domain"`
+	// LeafListen is HOST:PORT for the brokers of other places, which connect as leaf nodes. Default "":
+	// nowhere. As for Listen, a host that is not loopback needs Auth or Insecure.
+	LeafListen string `yaml:"leaf_listen"`
+	// Uplink connects this broker to one that has a LeafListen. It goes on by itself while that cannot
+	// be reached, and tries again for ever.
+	Uplink UplinkConfig `yaml:"uplink"`
+
 	// Store is the folder for streams on file; made where it is missing, locked while the broker
 	// runs. Default "": a private temporary folder that Close removes, so nothing is kept.
 	Store string `yaml:"store"`
@@ -117,7 +127,7 @@ func (c Config) Validate() error {
 	var errs []error
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 
-	host, _, err := splitListen(c.Listen)
+	host, _, err := splitListen("listen", c.Listen)
 	switch {
 	case err != nil:
 		errs = append(errs, err)
@@ -158,16 +168,17 @@ func (c Config) Validate() error {
 	if c.NoJetStream && c.Store != "" {
 		wrong("store: %s stores nothing while no_jetstream is set: remove one of them", c.Store)
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, c.validateLeaf()...)...)
 }
 
-func splitListen(listen string) (host string, port int, err error) {
+// splitListen takes a HOST:PORT apart; field is whose, for the error.
+func splitListen(field, listen string) (host string, port int, err error) {
 	host, text, err := net.SplitHostPort(listen)
 	if err == nil {
 		port, err = strconv.Atoi(text)
 	}
 	if err != nil || port < -1 || port > 65535 {
-		return "", 0, fmt.Errorf("listen: %q is not HOST:PORT, such as %s", listen, DefaultListen)
+		return "", 0, fmt.Errorf("%s: %q is not HOST:PORT, such as %s", field, listen, DefaultListen)
 	}
 	return host, port, nil
 }

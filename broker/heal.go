@@ -127,5 +127,6 @@ func (h *healer) restart() error {
 	return h.nats.EnableJetStream(&server.JetStreamConfig{
 		StoreDir: h.opts.StoreDir, MaxMemory: h.opts.JetStreamMaxMemory, MaxStore: h.opts.JetStreamMaxStore,
 		SyncAlways: h.opts.SyncAlways, SyncInterval: h.opts.SyncInterval, Strict: !h.opts.NoJetStreamStrict,
+		Domain: h.opts.JetStreamDomain,
 	})
 }

@@ -32,6 +32,8 @@ type Server struct {
 	log   *slog.Logger
 	after []func() error // run by Close, last one first, once the server has ended
 
+	leafListen string
+
 	healing *healer // nil without JetStream
 	access  *access // nil where nobody is asked and nothing is encrypted
 	gate    *gate
@@ -58,7 +60,7 @@ func Start(ctx context.Context, config Config, log *slog.Logger) (*Server, error
 		return nil, fmt.Errorf("broker: %w", err)
 	}
 	log.Info("broker is ready", "url", s.URL(), "store", keptIn(config))
-	if host, _, _ := splitListen(config.Listen); !loopback(host) && config.Auth == "" {
+	if host, _, _ := splitListen("listen", config.Listen); !loopback(host) && config.Auth == "" {
 		log.Warn("the broker has no authentication and no TLS: everybody who reaches it can watch every camera and publish as any", "listen", config.Listen)
 	}
 	return s, nil
@@ -79,6 +81,10 @@ func (s *Server) start(ctx context.Context, config Config) error {
 	if err != nil {
 		return err
 	}
+	if err := leafOptions(&config, opts); err != nil {
+		return err
+	}
+	s.leafListen = config.LeafListen
 	if s.access, err = newAccess(config); err != nil {
 		return err
 	}
@@ -134,7 +140,7 @@ func (s *Server) start(ctx context.Context, config Config) error {
 const bufferedBytes = 32 * MiB
 
 func options(config Config) (*server.Options, error) {
-	host, port, err := splitListen(config.Listen)
+	host, port, err := splitListen("listen", config.Listen)
 	if err != nil {
 		return nil, err
 	}
