@@ -12,7 +12,8 @@ import (
 )
 
 // A users file has a line a user: name, role, public key, cameras (ids with commas between, * for
-// all, - for none), with spaces between. Empty lines and those that begin with # are for people. No
+// all, - for none), with spaces between, and durable=NAME after them for a recorder whose consumer is not
+// the default one. Empty lines and those that begin with # are for people. No
 // secret is in it.
 
 // mostUsers is more than a bus of one broker has.
@@ -30,11 +31,15 @@ func ParseUsers(data []byte) ([]User, error) {
 		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
 			continue
 		}
-		if len(fields) != 4 {
-			faults = append(faults, fmt.Errorf("line %d: %d words: want name, role, key and cameras", number, len(fields)))
+		durable, named := "", false
+		if len(fields) == 5 {
+			durable, named = strings.CutPrefix(fields[4], "durable=")
+		}
+		if len(fields) != 4 && (!named || durable == "") {
+			faults = append(faults, fmt.Errorf("line %d: %d words: want name, role, key and cameras, and for a recorder perhaps durable=NAME", number, len(fields)))
 			continue
 		}
-		u := User{Name: fields[0], Role: Role(fields[1]), Key: fields[2]}
+		u := User{Name: fields[0], Role: Role(fields[1]), Key: fields[2], Durable: durable}
 		switch fields[3] {
 		case "*":
 			u.All = true
@@ -69,7 +74,11 @@ func EncodeUsers(users []User) []byte {
 	var b bytes.Buffer
 	b.WriteString("# Who may connect to the broker: name, role, public key, cameras. `lensbus auth` writes this file;\n# the broker reads it again when it changes. There is no secret in it.\n")
 	for _, u := range users {
-		fmt.Fprintf(&b, "%s %s %s %s\n", u.Name, u.Role, u.Key, u.CameraList())
+		fmt.Fprintf(&b, "%s %s %s %s", u.Name, u.Role, u.Key, u.CameraList())
+		if u.Durable != "" {
+			fmt.Fprintf(&b, " durable=%s", u.Durable)
+		}
+		b.WriteByte('\n')
 	}
 	return b.Bytes()
 }
@@ -97,4 +106,16 @@ func ReadUsers(path string) ([]User, error) {
 // find returns where the user of that name is, -1 for nowhere.
 func find(users []User, name string) int {
 	return slices.IndexFunc(users, func(u User) bool { return u.Name == name })
+}
+
+// Durables returns the names of the consumers that recorders among the users have of a camera, sorted.
+func Durables(users []User, id frame.CameraID) []string {
+	var names []string
+	for _, u := range users {
+		if u.Role == Recorder && (u.All || slices.Contains(u.Cameras, id)) {
+			names = append(names, u.DurableName())
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }

@@ -72,6 +72,7 @@ type Conn struct {
 	dial    func(purpose string, more ...nats.Option) (*nats.Conn, error)
 	log     *slog.Logger
 	scope   []frame.CameraID // that this user has rights to; nil: all, or not known
+	durable string           // name of this user's consumers
 	narrow  atomic.Bool      // this user may not ask all services at once
 	metrics *metrics
 	refused denials // of all connections
@@ -103,7 +104,7 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{log: o.Log, scope: o.scope(), metrics: newMetrics()}
+	c := &Conn{log: o.Log, scope: o.scope(), durable: o.durable(), metrics: newMetrics()}
 	c.narrow.Store(o.Credentials != nil && o.Credentials.Role != auth.Admin)
 	c.dial = func(purpose string, more ...nats.Option) (*nats.Conn, error) {
 		return dial(purpose, append(slices.Clone(more), c.metrics.watch(purpose), c.refused.option)...)

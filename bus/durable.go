@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -9,11 +10,12 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/lensbus/lensbus/auth"
 	"github.com/lensbus/lensbus/frame"
 )
 
 // DefaultDurable is the name of a recorder's durable consumer.
-const DefaultDurable = "rec"
+const DefaultDurable = auth.DefaultDurable
 
 // The defaults of [DurableOptions].
 const (
@@ -28,7 +30,7 @@ const (
 // and this consumer has not acknowledged.
 type DurableOptions struct {
 	// Name of the consumer: 1 to 32 of a-z, 0-9, '_' and '-'. Two who receive the same camera need
-	// two names. Default [DefaultDurable].
+	// two names. Default: see [Conn.DurableName].
 	Name string
 	// After is the number in the stream of the last frame that the caller has safe; 0: none. It
 	// counts where the consumer is missing, or says that more is acknowledged than the caller has.
@@ -47,6 +49,13 @@ type DurableOptions struct {
 	// message is larger than half of it, it is one request, which grows as far as it must.
 	PullBytes int
 }
+
+// errDurableName says what a consumer may be called.
+var errDurableName = errors.New("use 1 to 32 of a-z, 0-9, '_' and '-', starting with a letter or digit")
+
+// DurableName is what this user's consumers are called where nothing else is said: what the credentials
+// say, or [DefaultDurable].
+func (c *Conn) DurableName() string { return c.durable }
 
 // Stored is one message of a camera's stream.
 type Stored struct {
@@ -128,10 +137,10 @@ func (c *Conn) Durable(id frame.CameraID, o DurableOptions) (*Durable, error) {
 		return nil, err
 	}
 	if o.Name == "" {
-		o.Name = DefaultDurable
+		o.Name = c.DurableName()
 	}
 	if _, err := frame.ParseCameraID(o.Name); err != nil {
-		return nil, fmt.Errorf("name of a durable consumer %.40q: use 1 to 32 of a-z, 0-9, '_' and '-', starting with a letter or digit", o.Name)
+		return nil, fmt.Errorf("name of a durable consumer %.40q: %w", o.Name, errDurableName)
 	}
 	if o.AckWait <= 0 {
 		o.AckWait = DefaultAckWait
@@ -187,11 +196,10 @@ func (d *Durable) Frames() <-chan Stored { return d.out }
 // DurableOptions.Has is for. Its error is [ErrDisconnected], and can be left to the next Ack.
 func (d *Durable) Ack(ctx context.Context, s Stored) error {
 	defer d.nc.abortAfter(ctx)()
-	if s.reply == "" {
-		return nil
-	}
-	if err := d.acknowledge(s); err != nil {
-		return err
+	if s.reply != "" { // it came from the consumer
+		if err := d.acknowledge(s); err != nil {
+			return err
+		}
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()

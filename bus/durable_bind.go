@@ -61,7 +61,11 @@ func (d *Durable) bind(ctx context.Context) error {
 	if stream != nil && stream.Config.Storage != jetstream.FileStorage {
 		return errNotRecorded
 	}
-	if info, err = d.place(ctx, info, stream); err != nil {
+	info, err = d.place(ctx, info, stream)
+	switch {
+	case errors.Is(err, errPlaceAgain):
+		return d.bind(ctx)
+	case err != nil:
 		return err
 	}
 	if err := d.suits(info); err != nil {
@@ -102,27 +106,14 @@ func (d *Durable) place(ctx context.Context, info *jetstream.ConsumerInfo, strea
 	if d.bound && !info.Created.Equal(d.madeAt) { // somebody else has made it anew
 		d.generate()
 	}
-	floor, before := info.AckFloor.Stream, d.last
+	floor := info.AckFloor.Stream
 	switch {
-	case stream != nil && max(floor, info.Delivered.Stream) > stream.State.LastSeq:
-		d.log.Warn("the consumer is ahead of its stream, which is an older copy of itself: it is made anew", "consumer", max(floor, info.Delivered.Stream), "stream", stream.State.LastSeq)
-		d.restart()
-		return d.recreate(ctx, stream)
+	case stream != nil && isAhead(info, stream):
+		return d.turnBack(ctx, info, stream)
 	case d.last == 0: // the caller knows nothing
 		d.last = floor
 	case d.last < floor && (stream == nil || stream.State.FirstSeq <= floor):
-		// What was acknowledged and is not there any more: it can still be had from the stream.
-		// Another recorder with the same name of a consumer does that too.
-		if stream != nil {
-			info, err := d.recreate(ctx, stream)
-			if err == nil {
-				d.log.Warn("more was acknowledged than is recorded here: the consumer is set back", "recorded", before, "acknowledged", floor)
-				return info, nil
-			}
-			d.last = before
-		}
-		d.log.Error("frames that were acknowledged are not recorded here, and this user may not set the consumer back: does another recorder use it?", "recorded", before, "acknowledged", floor)
-		d.last = floor
+		return d.fillIn(ctx, info, stream)
 	case d.last < floor:
 		d.last = floor
 	case d.o.Has != nil:

@@ -25,7 +25,7 @@ type History struct {
 
 // Batch is what a [History] read at a time.
 type Batch struct {
-	// Messages in the order of the stream. Of each, Number, At, and Frame or Rejected are set.
+	// Messages in the order of the stream. Of each, Number, At, Header, Data, and Frame or Rejected are set.
 	Messages []Stored
 	// Next is the number of the stream to read on from.
 	Next uint64
@@ -107,7 +107,7 @@ func (h *History) read(ctx context.Context, request map[string]any) (Batch, erro
 			}
 			return failed(fmt.Errorf("the server answers %s %s", status, msg.Header.Get("Description")))
 		}
-		m := Stored{Number: headerNumber(msg, jetstream.SequenceHeader)}
+		m := Stored{Number: headerNumber(msg, jetstream.SequenceHeader), Header: msg.Header, Data: msg.Data}
 		if m.Number < batch.Next || m.Number == 0 {
 			return failed(errors.New("the server answers with messages that are out of order"))
 		}

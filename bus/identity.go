@@ -44,6 +44,14 @@ func (o Options) scope() []frame.CameraID {
 	return slices.Clone(o.Credentials.Cameras)
 }
 
+// durable is the name of the consumers that this user has rights to.
+func (o Options) durable() string {
+	if o.Credentials == nil {
+		return DefaultDurable
+	}
+	return o.Credentials.User().DurableName()
+}
+
 // Scope returns the cameras that this user's rights are for; nil where they are for all or it is
 // not known.
 func (c *Conn) Scope() []frame.CameraID { return slices.Clone(c.scope) }

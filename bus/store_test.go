@@ -273,7 +273,7 @@ func TestKeepStreams(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		conn.KeepStreams(ctx, &wanted)
+		conn.KeepStreams(ctx, &wanted, nil)
 	}()
 	defer func() { cancel(); <-done }()
 	is := func(id frame.CameraID, age time.Duration) func() bool {
@@ -335,7 +335,7 @@ func TestKeepStreamsKnowsWhatIsWanted(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		conn.KeepStreams(ctx, &wanted)
+		conn.KeepStreams(ctx, &wanted, nil)
 	}()
 	eventually(t, func() bool { return log.has("FRAMES_front", "updated") })
 	cancel()

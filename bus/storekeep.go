@@ -28,8 +28,14 @@ const (
 // KeepStreams provisions the streams of the newest wanted cameras (see [Conn.Provision]), and again
 // whenever one is missing, until ctx is done. What it does, and what it cannot do, is logged. It never
 // deletes a stream with frames in it: that of a camera that is not recorded any more is left as it is.
-func (c *Conn) KeepStreams(ctx context.Context, wanted *Latest[Recorded]) {
-	k := keeper{conn: c, said: make(map[frame.CameraID]string), next: make(map[frame.CameraID]time.Time), made: make(map[frame.CameraID]bool), left: make(map[string]bool)}
+//
+// With each stream it looks after the consumers of its recorders (see [Conn.MakeDurable]): of those that
+// durables names, which is asked each time and may be nil, and of [DefaultDurable].
+func (c *Conn) KeepStreams(ctx context.Context, wanted *Latest[Recorded], durables func(frame.CameraID) []string) {
+	if durables == nil {
+		durables = func(frame.CameraID) []string { return nil }
+	}
+	k := keeper{conn: c, durables: durables, said: make(map[frame.CameraID]string), next: make(map[frame.CameraID]time.Time), made: make(map[frame.CameraID]bool), left: make(map[string]bool)}
 	connected := c.control.StatusChanged(nats.CONNECTED)
 	defer c.control.RemoveStatusListener(connected)
 	reader := wanted.Reader()
@@ -58,7 +64,9 @@ func (c *Conn) KeepStreams(ctx context.Context, wanted *Latest[Recorded]) {
 
 // keeper remembers what has been said, so as to say it once.
 type keeper struct {
-	conn *Conn
+	conn     *Conn
+	durables func(frame.CameraID) []string
+
 	said map[frame.CameraID]string    // the last error
 	next map[frame.CameraID]time.Time // when to try again after a refusal
 	made map[frame.CameraID]bool      // streams that have been there
@@ -74,7 +82,7 @@ func (k *keeper) provision(ctx context.Context, wanted Recorded) {
 		asking, cancel := context.WithTimeout(ctx, keepDeadline)
 		plan, err := k.conn.Provision(asking, id, wanted[id])
 		if err == nil {
-			err = k.conn.MakeDurable(asking, id)
+			err = k.makeDurables(asking, id)
 		}
 		cancel()
 		if ctx.Err() != nil {
@@ -91,6 +99,21 @@ func (k *keeper) provision(ctx context.Context, wanted Recorded) {
 	if len(k.said) == 0 {
 		k.lookForOthers(ctx, wanted)
 	}
+}
+
+// makeDurables looks after the consumers of a camera's recorders.
+func (k *keeper) makeDurables(ctx context.Context, id frame.CameraID) error {
+	names := append([]string{DefaultDurable}, k.durables(id)...)
+	slices.Sort(names)
+	var faults []error
+	for _, name := range slices.Compact(names) {
+		action, err := k.conn.MakeDurable(ctx, id, name)
+		if action == ConsumerAnew {
+			k.conn.log.Warn("the recorder's consumer was ahead of the camera's stream, which is an older copy of itself: it has been made anew", "camera", id, "durable", name)
+		}
+		faults = append(faults, err)
+	}
+	return errors.Join(faults...)
 }
 
 func (k *keeper) tell(id frame.CameraID, plan StreamPlan, err error) {

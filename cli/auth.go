@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -109,10 +110,14 @@ type authAddCommand struct {
 	Role    string `arg:"" enum:"admin,publisher,viewer,operator,recorder,web" help:"admin, publisher, viewer, operator (a viewer that may change settings), recorder or web."`
 	Name    string `arg:"" help:"The user's name. A publisher's is its camera's, unless --cameras says otherwise."`
 	Cameras string `placeholder:"ID,…" help:"For which cameras, with commas between; '*' for all. Default: a publisher's own name, all for recorder and web."`
+	Durable string `placeholder:"NAME" help:"Name of a recorder's consumer, which its rights are for: each of several recorders of one camera needs its own. Default rec."`
 }
 
 func (c *authAddCommand) Run(s *session) error {
-	u := auth.User{Name: c.Name, Role: auth.Role(c.Role)}
+	u := auth.User{Name: c.Name, Role: auth.Role(c.Role), Durable: c.Durable}
+	if _, err := frame.ParseCameraID(u.Durable); u.Durable != "" && (err != nil || u.Role != auth.Recorder) {
+		return usage(errors.New("--durable is for a recorder: 1 to 32 of a-z, 0-9, '_' and '-', starting with a letter or digit"))
+	}
 	cameras := c.Cameras
 	if cameras == "" {
 		switch u.Role {
@@ -220,6 +225,7 @@ type listedUser struct {
 	Cameras []frame.CameraID `json:"cameras"`
 	All     bool             `json:"all_cameras"`
 	Key     string           `json:"key"`
+	Durable string           `json:"durable,omitempty"` // of a recorder
 }
 
 func (c *authListCommand) Run(s *session) error {
@@ -234,7 +240,7 @@ func (c *authListCommand) Run(s *session) error {
 	if c.JSON {
 		listed := make([]listedUser, len(users))
 		for i, u := range users {
-			listed[i] = listedUser{u.Name, u.Role, append([]frame.CameraID{}, u.Cameras...), u.All || u.Role == auth.Admin, u.Key}
+			listed[i] = listedUser{u.Name, u.Role, append([]frame.CameraID{}, u.Cameras...), u.All || u.Role == auth.Admin, u.Key, durableOf(u)}
 		}
 		return json.NewEncoder(s.Stdout).Encode(listed)
 	}
@@ -242,11 +248,19 @@ func (c *authListCommand) Run(s *session) error {
 		return fmt.Errorf("no users in %s: `lensbus auth init` makes the first: %w", folder.Path(""), fs.ErrNotExist)
 	}
 	table := tabwriter.NewWriter(s.Stdout, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "NAME\tROLE\tCAMERAS\tKEY") // Flush says what went wrong
+	_, _ = fmt.Fprintln(table, "NAME\tROLE\tCAMERAS\tCONSUMER\tKEY") // Flush says what went wrong
 	for _, u := range users {
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", u.Name, u.Role, u.CameraList(), u.Key)
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", u.Name, u.Role, u.CameraList(), cmp.Or(durableOf(u), "-"), u.Key)
 	}
 	return table.Flush()
+}
+
+// durableOf is the name of a recorder's consumer, "" for other roles.
+func durableOf(u auth.User) string {
+	if u.Role != auth.Recorder {
+		return ""
+	}
+	return u.DurableName()
 }
 
 type authExportCommand struct {
@@ -272,10 +286,11 @@ func (c *authExportCommand) Run(s *session) error {
 type authExplainCommand struct {
 	Role    string `arg:"" enum:"admin,publisher,viewer,operator,recorder,web" help:"The role."`
 	Cameras string `placeholder:"ID,…" help:"For which cameras. Default ID, as a word that stands for one."`
+	Durable string `placeholder:"NAME" help:"Name of a recorder's consumer. Default rec."`
 }
 
 func (c *authExplainCommand) Run(s *session) error {
-	u := auth.User{Name: "NAME", Role: auth.Role(c.Role)}
+	u := auth.User{Name: "NAME", Role: auth.Role(c.Role), Durable: c.Durable}
 	if u.Cameras = []frame.CameraID{"ID"}; c.Cameras != "" {
 		var err error
 		if u.Cameras, u.All, err = cameraList(c.Cameras); err != nil {

@@ -24,7 +24,7 @@ type authEnsureCommand struct {
 	authFlags
 	Host    []string `sep:"none" placeholder:"NAME" help:"Name or address by which the broker is reached, again for each. A certificate without one of them, or near its end, is made anew."`
 	Server  string   `env:"LENSBUS_SERVER" placeholder:"URL" help:"The broker's URL, to write into new credentials. Default: tls:// and the first --host, port 4222."`
-	User    []string `sep:"none" placeholder:"ROLE:NAME[:ID,…]" help:"A user of the broker, again for each; cameras as for lensbus auth add. One that has other rights is made anew."`
+	User    []string `sep:"none" placeholder:"ROLE:NAME[:ID,…[:DURABLE]]" help:"A user of the broker, again for each; cameras and, of a recorder, --durable as for lensbus auth add. One that has other rights is made anew."`
 	HandOut string   `placeholder:"DIR" help:"Put the credentials of each --user as DIR/NAME/lensbus.creds too, and the token of each --program as DIR/NAME/token."`
 	People  string   `placeholder:"DIR" help:"Folder with the page's people. Default: that of the users."`
 	Person  []string `sep:"none" placeholder:"NAME" help:"An operator of all cameras on the page, again for each. The password is printed when it is made, and kept nowhere."`
@@ -62,11 +62,12 @@ func (c *authEnsureCommand) Run(s *session) error {
 	return c.ensurePeople(s, folder)
 }
 
-// parseUser reads ROLE:NAME[:ID,…].
+// parseUser reads ROLE:NAME[:ID,…[:DURABLE]].
 func parseUser(text string) (auth.User, error) {
 	role, rest, _ := strings.Cut(text, ":")
-	name, cameras, _ := strings.Cut(rest, ":")
-	u := auth.User{Name: name, Role: auth.Role(role)}
+	name, rest, _ := strings.Cut(rest, ":")
+	cameras, durable, _ := strings.Cut(rest, ":")
+	u := auth.User{Name: name, Role: auth.Role(role), Durable: durable}
 	switch {
 	case !slices.Contains(auth.Roles(), u.Role) || name == "":
 		return u, fmt.Errorf("%.60q: want ROLE:NAME or ROLE:NAME:ID,…, such as publisher:hall", text)
@@ -154,7 +155,7 @@ func (c *authEnsureCommand) ensureUser(s *session, folder *auth.Folder, u auth.U
 	at := slices.IndexFunc(users, func(other auth.User) bool { return other.Name == u.Name })
 	_, missing := os.Lstat(path)
 	switch {
-	case at >= 0 && users[at].Role == u.Role && users[at].CameraList() == u.CameraList() && missing == nil:
+	case at >= 0 && users[at].Role == u.Role && users[at].CameraList() == u.CameraList() && users[at].Durable == u.Durable && missing == nil:
 		return c.handOut(s, path, u.Name)
 	case at >= 0:
 		if err := folder.Remove(u.Name); err != nil {

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
+	"github.com/lensbus/lensbus/auth"
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
 )
@@ -17,19 +19,27 @@ type provisionCommand struct {
 	fileFlag
 	serverFlags
 	Cameras []string `arg:"" optional:"" name:"id" help:"Only these cameras of the file."`
+	Durable []string `sep:"none" placeholder:"NAME" help:"Make the consumers of a further recorder too, again for each. Those of the file (recorder.durable) and of the recorders among broker.auth's users are made anyway."`
 	DryRun  bool     `help:"Say what would be done, and do nothing."`
 	JSON    bool     `name:"json" help:"A JSON document instead of a table."`
 }
 
 // Help is the longer text of --help.
 func (c *provisionCommand) Help() string {
-	return "Makes the streams of the file's recorded cameras on a NATS server that lensbus does not run, or alters them to what the file says, and says what it has done. It needs the rights of an administrator of the account. It never deletes frames, but for those over new, lower limits."
+	return "Makes the streams of the file's recorded cameras on a NATS server that lensbus does not run, or alters them to what the file says, and the consumers of their recorders, and says what it has done. A consumer that is ahead of its stream, as after an older copy of that was put back, is made anew. It needs the rights of an administrator of the account. It never deletes frames, but for those over new, lower limits."
 }
 
 // provisioned is what became of one camera's stream.
 type provisioned struct {
 	bus.StreamPlan
-	Error string `json:"error,omitempty"`
+	Consumers []provisionedConsumer `json:"consumers"` // none with --dry-run
+	Error     string                `json:"error,omitempty"`
+}
+
+// provisionedConsumer is what became of a recorder's consumer.
+type provisionedConsumer struct {
+	Name   string             `json:"name"`
+	Action bus.ConsumerAction `json:"action"`
 }
 
 // provisioning is the whole, as --json has it.
@@ -55,6 +65,10 @@ func (c *provisionCommand) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return usage(err)
 	}
+	durables, err := c.durables(f)
+	if err != nil {
+		return err
+	}
 	conn, err := s.connect(ctx, c.serverFlags, f)
 	if err != nil {
 		return err
@@ -66,7 +80,7 @@ func (c *provisionCommand) Run(ctx context.Context, s *session) error {
 		done := provisioning{DryRun: c.DryRun, Streams: []provisioned{}, Unwanted: []bus.UnwantedStream{}}
 		failed := 0
 		for _, id := range slices.Sorted(maps.Keys(chosen)) {
-			p := c.provision(ctx, conn, id, chosen[id])
+			p := c.provision(ctx, conn, id, chosen[id], durables(id))
 			if p.Error != "" {
 				failed++
 			}
@@ -107,7 +121,29 @@ func (c *provisionCommand) choose(recorded bus.Recorded) (bus.Recorded, error) {
 	return chosen, errors.Join(faults...)
 }
 
-func (c *provisionCommand) provision(ctx context.Context, conn *bus.Conn, id frame.CameraID, limits bus.StreamLimits) provisioned {
+// durables returns what names the consumers of each camera's recorders.
+func (c *provisionCommand) durables(f file) (func(frame.CameraID) []string, error) {
+	for _, name := range c.Durable {
+		if _, err := frame.ParseCameraID(name); err != nil {
+			return nil, usage(fmt.Errorf("--durable %.40q: use 1 to 32 of a-z, 0-9, '_' and '-', starting with a letter or digit", name))
+		}
+	}
+	var users []auth.User
+	if f.Broker.Auth != "" {
+		var err error
+		if users, err = auth.Open(f.Broker.Auth).Users(); err != nil {
+			return nil, err
+		}
+	}
+	return func(id frame.CameraID) []string {
+		names := append([]string{bus.DefaultDurable}, durablesWith(f.Recorder.Durable, auth.Durables(users, id))...)
+		names = append(names, c.Durable...)
+		slices.Sort(names)
+		return slices.Compact(names)
+	}, nil
+}
+
+func (c *provisionCommand) provision(ctx context.Context, conn *bus.Conn, id frame.CameraID, limits bus.StreamLimits, durables []string) provisioned {
 	ctx, cancel := context.WithTimeout(ctx, answerWait)
 	defer cancel()
 	do := conn.Provision
@@ -115,16 +151,23 @@ func (c *provisionCommand) provision(ctx context.Context, conn *bus.Conn, id fra
 		do = conn.PlanStream
 	}
 	plan, err := do(ctx, id, limits)
-	if err == nil && !c.DryRun {
-		err = conn.MakeDurable(ctx, id)
+	done := provisioned{StreamPlan: plan, Consumers: []provisionedConsumer{}}
+	for _, name := range durables {
+		if err != nil || c.DryRun {
+			break
+		}
+		var action bus.ConsumerAction
+		if action, err = conn.MakeDurable(ctx, id, name); err == nil {
+			done.Consumers = append(done.Consumers, provisionedConsumer{name, action})
+		}
 	}
 	if err != nil {
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = fmt.Errorf("%w: the server does not answer, or this user may not look after streams", err)
 		}
-		return provisioned{bus.StreamPlan{Camera: id, Stream: id.StreamName()}, err.Error()}
+		done.StreamPlan, done.Error = bus.StreamPlan{Camera: id, Stream: id.StreamName()}, err.Error()
 	}
-	return provisioned{StreamPlan: plan}
+	return done
 }
 
 func (c *provisionCommand) show(s *session, done provisioning) error {
@@ -150,6 +193,11 @@ func (c *provisionCommand) show(s *session, done provisioning) error {
 				details += ", "
 			}
 			details += fmt.Sprintf("%s %s → %s", change.Setting, change.From, change.To)
+		}
+		for _, consumer := range p.Consumers {
+			if consumer.Action == bus.ConsumerAnew {
+				details = strings.TrimPrefix(details+fmt.Sprintf(", consumer %s made anew: it was ahead of the stream", consumer.Name), ", ")
+			}
 		}
 		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", p.Camera, p.Stream, what, details)
 	}

@@ -20,7 +20,7 @@ type recordCommand struct {
 	ID []frame.CameraID `arg:"" optional:"" help:"The cameras. Default: those of the file with record, without a file all that the broker keeps."`
 	fileFlag
 	Dir     string `env:"LENSBUS_RECORDINGS" placeholder:"DIR" help:"Folder for the recordings. Default: recordings in the folder of lensbus below the user's state; the log says which."`
-	Durable string `env:"LENSBUS_DURABLE" placeholder:"NAME" help:"Name of the recorder's consumer in the broker; a second recorder of the same cameras needs another one. Default rec."`
+	Durable string `env:"LENSBUS_DURABLE" placeholder:"NAME" help:"Name of the recorder's consumer in the broker; a second recorder of the same cameras needs another one. Default: that of the credentials, else rec."`
 	Reindex bool   `help:"Make the index anew from the files, and end. No recorder may run on the folder."`
 	Verify  bool   `help:"Read every segment, tell what is damaged, and end; nothing is changed. Exit code 1 where something is."`
 	JSON    bool   `help:"With --verify or --reindex: print a JSON document."`
@@ -68,6 +68,9 @@ func (c *recordCommand) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	return s.use(conn, func() error {
+		if may := conn.DurableName(); may != bus.DefaultDurable && cfg.Durable != "" && cfg.Durable != may {
+			return usage(fmt.Errorf("these credentials are for the consumer %s, and not for %s: leave --durable away, or take other credentials", may, cfg.Durable))
+		}
 		metrics := recorder.NewMetrics()
 		ready := both(ready(conn, nil), metrics.Ready)
 		return s.life.beside(ctx, s.numbers(f.Metrics, ready, metrics, conn.Metrics()), func() error {

@@ -13,6 +13,7 @@ import (
 	"github.com/lensbus/lensbus/broker"
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/config/bytesize"
+	"github.com/lensbus/lensbus/frame"
 	"github.com/lensbus/lensbus/publisher"
 )
 
@@ -87,14 +88,15 @@ func are(cameras bus.Recorded, what string) string {
 // streams are those that this process's broker keeps: of the recorded cameras of a file, and of what its
 // users publish.
 type streams struct {
-	wanted bus.Latest[bus.Recorded]
-	kept   bool // the broker's store is
+	wanted  bus.Latest[bus.Recorded]
+	durable string // name of the file's recorder's consumers; "": the default one
+	kept    bool   // the broker's store is
 }
 
 // newStreams makes the streams of the file's recorded cameras, so that no frame comes before they are
 // there. What goes wrong is for the role to say, and to mend.
 func (s *session) newStreams(ctx context.Context, conn *bus.Conn, f file) *streams {
-	k := &streams{kept: f.Broker.Store != ""}
+	k := &streams{kept: f.Broker.Store != "", durable: f.Recorder.Durable}
 	recorded := recordedOf(f)
 	k.wanted.Put(recorded)
 	ctx, cancel := context.WithTimeout(ctx, answerWait)
@@ -120,9 +122,17 @@ func (k *streams) role(server *broker.Server, conn *bus.Conn) role {
 		var keeping sync.WaitGroup
 		defer keeping.Wait()
 		keeping.Go(func() { k.keepNewest(ctx, server, conn) })
-		conn.KeepStreams(ctx, &k.wanted)
+		conn.KeepStreams(ctx, &k.wanted, func(id frame.CameraID) []string { return durablesWith(k.durable, server.Durables(id)) })
 		return nil
 	}}
+}
+
+// durablesWith are the names of recorders' consumers, with that of a file where it says one.
+func durablesWith(durable string, more []string) []string {
+	if durable != "" {
+		more = append(more, durable)
+	}
+	return more
 }
 
 // want makes the streams those of a file that was read again. k may be nil.

@@ -21,7 +21,8 @@ type Config struct {
 	// new ones too while it runs.
 	Cameras []frame.CameraID `yaml:"cameras"`
 	// Durable is the name of the consumer in the broker, the same for all cameras: it says how far
-	// this recorder is. A second recorder of the same cameras needs another one. Default "rec".
+	// this recorder is. A second recorder of the same cameras needs another one. Default: that of the
+	// connection's credentials, "rec" where they name none.
 	Durable string `yaml:"durable"`
 	// Segment is how long a file is at most, in capture time. Default 10m.
 	Segment time.Duration `yaml:"segment"`
@@ -56,9 +57,6 @@ const (
 
 // OrDefaults returns c with zero fields replaced by their defaults.
 func (c Config) OrDefaults() Config {
-	if c.Durable == "" {
-		c.Durable = bus.DefaultDurable
-	}
 	if c.Segment == 0 {
 		c.Segment = DefaultSegment
 	}
@@ -92,7 +90,7 @@ func (c Config) Validate() error {
 			wrong("cameras: %s is there twice", id)
 		}
 	}
-	if _, err := frame.ParseCameraID(c.Durable); err != nil {
+	if _, err := frame.ParseCameraID(c.Durable); err != nil && c.Durable != "" {
 		wrong("durable: %.40q: use 1 to 32 of a-z, 0-9, '_' and '-', starting with a letter or digit", c.Durable)
 	}
 	for _, d := range []struct {
