@@ -11,9 +11,10 @@ type Rights struct {
 // by role and action by action, in the broker's tests.
 //
 // Nobody but an admin may create a consumer: the server lets one deliver to any subject, which is
-// nearly the right to publish there. Who may ask JetStream for anything can have the answer, though
-// not what is in it, sent anywhere, to JetStream itself too: so those who only watch may not. Streams and the recorders' consumers are made by the broker. A recorder has
-// rights to the consumers of one name, so that it can take or acknowledge nothing that is another recorder's.
+// nearly the right to publish there. Streams and the recorders' consumers are made by the broker. And
+// who may ask JetStream for pictures can have the answer sent anywhere, to JetStream itself too: so
+// those who only watch ask the broker's process. A recorder has rights to the consumers of one name, so
+// that it can take or acknowledge nothing that is another recorder's.
 func (u User) Rights() Rights {
 	if u.Role == Admin {
 		return Rights{Publish: []string{">"}, Subscribe: []string{">"}}

@@ -72,7 +72,7 @@ func (k *link) refuse(text string) bool {
 			leg.live.latest.Close(&notAllowedError{leg.live.id, "watch"})
 			continue
 		}
-		if strings.Contains(text, `"`+newestSubject(leg.live.id)+`"`) {
+		if strings.Contains(text, `"`+k.newest.subject(leg.live.id)+`"`) {
 			found = true
 			if !leg.isRefused() {
 				close(leg.refused)

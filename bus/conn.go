@@ -59,6 +59,10 @@ type Options struct {
 	Quit <-chan struct{}
 	// InProcess connects to a server in this process without TCP; Server and Context are unused.
 	InProcess nats.InProcessConnProvider
+	// Opener opens frames that come sealed, and says which must: package seal has one. With nil, sealed
+	// frames are counted and dropped, or an error that says so. What is recorded ([Conn.Durable],
+	// [Conn.History]) is never opened.
+	Opener Opener
 	// Log gets connects, disconnects and permission errors; nil discards.
 	Log *slog.Logger
 	// NATS are further options, applied last.
@@ -71,11 +75,13 @@ type Options struct {
 type Conn struct {
 	dial    func(purpose string, more ...nats.Option) (*nats.Conn, error)
 	log     *slog.Logger
+	opener  Opener
 	scope   []frame.CameraID // that this user has rights to; nil: all, or not known
 	durable string           // name of this user's consumers
 	narrow  atomic.Bool      // this user may not ask all services at once
 	metrics *metrics
 	refused denials // of all connections
+	newest  *newestAsker
 	control *nats.Conn
 
 	mu     sync.Mutex
@@ -100,11 +106,15 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 	if o.Name == "" {
 		o.Name = "lensbus"
 	}
+	if o.Opener == nil {
+		o.Opener = noOpener{}
+	}
 	dial, err := o.dialer()
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{log: o.Log, scope: o.scope(), durable: o.durable(), metrics: newMetrics()}
+	c := &Conn{log: o.Log, opener: o.Opener, scope: o.scope(), durable: o.durable(), metrics: newMetrics()}
+	c.newest = newNewestAsker(o, &c.refused)
 	c.narrow.Store(o.Credentials != nil && o.Credentials.Role != auth.Admin)
 	c.dial = func(purpose string, more ...nats.Option) (*nats.Conn, error) {
 		return dial(purpose, append(slices.Clone(more), c.metrics.watch(purpose), c.refused.option)...)

@@ -75,7 +75,7 @@ func (k *link) fetchOne(ctx context.Context, nc *nats.Conn, leg *leg, turn chan 
 		}
 	}()
 	asked := time.Now()
-	f, err := newest(asking, nc, leg.live.id)
+	f, err := k.newest.ask(asking, nc, leg.live.id)
 	took := time.Since(asked)
 	rejected := new(frame.RejectError)
 	isRejected := errors.As(err, &rejected)

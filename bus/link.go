@@ -21,6 +21,7 @@ import (
 // A link begins by fetching, which shows what it carries before anything can queue.
 type link struct {
 	dial   func(purpose string, more ...nats.Option) (*nats.Conn, error)
+	newest *newestAsker
 	log    *slog.Logger
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -72,9 +73,9 @@ const (
 	fullShare  = 0.6              // of the capacity that the cameras may use
 )
 
-func newLink(dial func(string, ...nats.Option) (*nats.Conn, error), log *slog.Logger) *link {
+func newLink(dial func(string, ...nats.Option) (*nats.Conn, error), newest *newestAsker, log *slog.Logger) *link {
 	ctx, cancel := context.WithCancel(context.Background())
-	k := &link{dial: dial, log: log, cancel: cancel, done: make(chan struct{}), legs: make(map[*Live]*leg), changed: make(chan struct{})}
+	k := &link{dial: dial, newest: newest, log: log, cancel: cancel, done: make(chan struct{}), legs: make(map[*Live]*leg), changed: make(chan struct{})}
 	go func() {
 		defer close(k.done)
 		k.run(ctx)

@@ -18,6 +18,7 @@ import (
 type Live struct {
 	id      frame.CameraID
 	preview bool // the small pictures
+	opener  Opener
 	latest  Latest[frame.Frame]
 	link    *link
 	reader  *Reader[frame.Frame] // Next's
@@ -44,9 +45,9 @@ type Live struct {
 // LiveStats count what a [Live] has seen since it began.
 type LiveStats struct {
 	Received uint64                  // frames that arrived
-	Bytes    uint64                  // of their data
+	Bytes    uint64                  // of their data, as it was sent
 	Missed   uint64                  // frames that were sent and did not arrive, by their sequence, but for the first look at the link; 0 of a preview, which leaves frames out
-	Rejected map[frame.Reason]uint64 // messages that were no frames
+	Rejected map[frame.Reason]uint64 // messages that were no frames, or are sealed to others
 	Arrived  time.Time               // when the newest frame arrived; zero: none yet
 	Fetching bool                    // the link is slower than the stream
 }
@@ -71,9 +72,9 @@ func (c *Conn) live(id frame.CameraID, preview bool) (*Live, error) {
 		return nil, ErrClosed
 	}
 	if c.link == nil {
-		c.link = newLink(c.dial, c.log)
+		c.link = newLink(c.dial, c.newest, c.log)
 	}
-	l := &Live{id: id, preview: preview, link: c.link, clock: c.clockOf(id), metrics: c.metrics, began: time.Now(), stopWatch: c.watchFor(id, preview)}
+	l := &Live{id: id, preview: preview, opener: c.opener, link: c.link, clock: c.clockOf(id), metrics: c.metrics, began: time.Now(), stopWatch: c.watchFor(id, preview)}
 	l.reader = l.latest.Reader()
 	c.link.add(l)
 	return l, nil
@@ -189,9 +190,16 @@ func (l *Live) astray(f frame.Frame) bool {
 	return l.older >= strayFrames && time.Since(l.stats.Arrived) > strayAfter
 }
 
-// accept makes f the newest frame. It returns false for one that is not newer, as when the same
-// picture was fetched twice or a frame of the plain subscription comes after a fetched one.
+// accept makes f, as it was sent, the newest frame. It returns false for one that is not newer, as when the same
+// picture was fetched twice or a frame of the plain subscription comes after a fetched one, and for one that
+// cannot be opened.
 func (l *Live) accept(f frame.Frame) bool {
+	sent := len(f.Data)
+	f, err := l.opener.Open(f)
+	if err != nil {
+		l.reject(err)
+		return false
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if f.Epoch == l.prev.Epoch && f.Seq <= l.prev.Seq && !l.astray(f) {
@@ -205,7 +213,7 @@ func (l *Live) accept(f frame.Frame) bool {
 	l.older, l.olderSeq = 0, 0
 	l.stats.Missed += missed
 	l.stats.Received++
-	l.stats.Bytes += uint64(len(f.Data))
+	l.stats.Bytes += uint64(sent)
 	l.stats.Arrived = time.Now()
 	// The first of an epoch may be one that the server had kept for long.
 	l.counts().frame(&f, missed, f.Epoch != l.prev.Epoch, l.stats.Arrived)

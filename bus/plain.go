@@ -72,7 +72,7 @@ func (k *link) catchUp(ctx context.Context, nc *nats.Conn, leg *leg, since time.
 
 // fetchNewest takes the newest frame that the server keeps, if there is one and it is newer.
 func (k *link) fetchNewest(ctx context.Context, nc *nats.Conn, leg *leg) {
-	if f, err := newest(ctx, nc, leg.live.id); err == nil {
+	if f, err := k.newest.ask(ctx, nc, leg.live.id); err == nil {
 		leg.live.accept(f)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -73,49 +72,6 @@ func memoryStream(id frame.CameraID) jetstream.StreamConfig {
 		AllowDirect: true,
 		NoAck:       true, // frames of this stream are published without asking for an answer
 		DenyDelete:  true,
+		DenyPurge:   true,
 	}
-}
-
-// Newest returns the newest frame that the server keeps of the camera. Its error is
-// [ErrNoPicture] where there is none.
-func (c *Conn) Newest(ctx context.Context, id frame.CameraID) (frame.Frame, error) {
-	watched, stop := c.refused.watch(ctx, newestSubject(id))
-	defer stop()
-	f, err := newest(watched, c.control, id)
-	if err != nil && refusalOf(watched) != nil {
-		return f, fmt.Errorf("%w: %w", ErrNoPicture, &notAllowedError{id, "watch"})
-	}
-	return f, err
-}
-
-// errEmpty is an ErrNoPicture of a stream that is there.
-var errEmpty = fmt.Errorf("%w so far", ErrNoPicture)
-
-// newest asks for the last message of the camera's subject: a direct get, answered by any replica
-// from memory, without a consumer. The right to this one subject gives no other camera away.
-func newest(ctx context.Context, nc *nats.Conn, id frame.CameraID) (frame.Frame, error) {
-	subject := id.FrameSubject()
-	msg, err := nc.RequestWithContext(ctx, newestSubject(id), nil)
-	if err != nil {
-		if errors.Is(err, nats.ErrNoResponders) || errors.Is(err, nats.ErrPermissionViolation) {
-			return frame.Frame{}, fmt.Errorf("newest frame of camera %s: %w", id, ErrNoPicture)
-		}
-		return frame.Frame{}, fmt.Errorf("newest frame of camera %s: %w", id, err)
-	}
-	if status := msg.Header.Get("Status"); status != "" {
-		if strings.HasPrefix(status, "404") {
-			return frame.Frame{}, fmt.Errorf("newest frame of camera %s: %w", id, errEmpty)
-		}
-		return frame.Frame{}, fmt.Errorf("newest frame of camera %s: server answers %s %s", id, status, msg.Header.Get("Description"))
-	}
-	f, err := frame.Decode(subject, msg.Header, msg.Data, frame.Limits{})
-	if err != nil {
-		return frame.Frame{}, fmt.Errorf("newest frame of camera %s: %w", id, err)
-	}
-	return f, nil
-}
-
-// newestSubject is what is asked for the newest frame, and the one right that it takes.
-func newestSubject(id frame.CameraID) string {
-	return "$JS.API.DIRECT.GET." + id.StreamName() + "." + id.FrameSubject()
 }

@@ -122,6 +122,9 @@ func (k *streams) role(server *broker.Server, conn *bus.Conn) role {
 		var keeping sync.WaitGroup
 		defer keeping.Wait()
 		keeping.Go(func() { k.keepNewest(ctx, server, conn) })
+		if server.Credentials() != nil { // else everybody may ask the server himself
+			keeping.Go(func() { conn.ServeNewest(ctx) })
+		}
 		conn.KeepStreams(ctx, &k.wanted, func(id frame.CameraID) []string { return durablesWith(k.durable, server.Durables(id)) })
 		return nil
 	}}

@@ -18,12 +18,14 @@ const (
 	KindPreview Kind = "preview" // the same, small
 	KindStatus  Kind = "status"  // JSON, see [Status]
 	KindControl Kind = "control" // request/reply, one more token: the verb
+	KindNewest  Kind = "newest"  // request/reply: the newest frame that the broker keeps
 )
 
 // Subjects that cover every camera. A subscription to them needs rights for every camera.
 const (
 	AllFrames   = "cam.*.frame"
 	AllStatuses = "cam.*.status"
+	AllNewest   = "cam.*.newest"
 )
 
 // FrameSubject is cam.<id>.frame.
@@ -34,6 +36,9 @@ func (id CameraID) PreviewSubject() string { return "cam." + string(id) + ".prev
 
 // StatusSubject is cam.<id>.status.
 func (id CameraID) StatusSubject() string { return "cam." + string(id) + ".status" }
+
+// NewestSubject is cam.<id>.newest.
+func (id CameraID) NewestSubject() string { return "cam." + string(id) + ".newest" }
 
 // ControlSubject is cam.<id>.control.<verb>. The verb is put in as it is: get, set, snapshot, watch,
 // or another word that a camera id could be.
@@ -60,7 +65,7 @@ func ParseSubject(subject string) (CameraID, Kind, error) {
 		return "", "", fmt.Errorf("subject: %w", err)
 	}
 	switch Kind(kind) {
-	case KindFrame, KindPreview, KindStatus:
+	case KindFrame, KindPreview, KindStatus, KindNewest:
 		return id, Kind(kind), nil
 	}
 	if verb, ok := strings.CutPrefix(kind, string(KindControl)+"."); ok && validCameraID(verb) {
