@@ -21,11 +21,8 @@ func SiteAPI(site string) string { return "$JS." + site + ".API" }
 func (u User) siteRights() Rights {
 	var r Rights
 	api := SiteAPI(u.Name)
-	for _, camera := range u.tokens() {
-		stream := "FRAMES_" + camera
-		if u.All {
-			stream = "*"
-		}
+	for _, id := range u.Cameras { // which are named, see Validate
+		camera, stream := string(id), id.StreamName()
 		r.publish(
 			"cam."+camera+".frame",
 			"cam."+camera+".preview",

@@ -45,8 +45,11 @@ func (a *access) now() []auth.User {
 	return a.people
 }
 
-// Sites returns the cameras of the broker's leaf nodes, sorted; all where one may publish any.
-func (s *Server) Sites() (cameras []frame.CameraID, all bool) { return s.camerasOf(auth.Site) }
+// Sites returns the cameras of the broker's leaf nodes, sorted.
+func (s *Server) Sites() []frame.CameraID {
+	cameras, _ := s.camerasOf(auth.Site)
+	return cameras
+}
 
 // Publishes returns the cameras that the broker's users may publish, sorted; all where one may publish
 // any. There are none where nobody is asked who he is.

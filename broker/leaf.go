@@ -30,8 +30,8 @@ type UplinkConfig struct {
 // is says whether there is an uplink.
 func (u UplinkConfig) is() bool { return u != UplinkConfig{} }
 
-// leafPort is NATS's own.
-const leafPort = 7422
+// LeafPort is NATS's own for leaf nodes.
+const LeafPort = "7422"
 
 // How a broken link is noticed and mended. A server asks an idle one after two minutes, twice; a camera
 // that nobody watches is idle.
@@ -83,7 +83,7 @@ func leafURLs(text string) ([]*url.URL, error) {
 			return nil, fmt.Errorf("address %d is none: want tls://HOST:PORT", i+1)
 		}
 		if u.Port() == "" {
-			u.Host = net.JoinHostPort(u.Hostname(), strconv.Itoa(leafPort))
+			u.Host = net.JoinHostPort(u.Hostname(), LeafPort)
 		}
 		all = append(all, u)
 	}

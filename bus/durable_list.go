@@ -30,15 +30,10 @@ func (c *Conn) StoredCameras(ctx context.Context) ([]frame.CameraID, error) {
 	var ids []frame.CameraID
 	watched, stop := c.refused.watch(ctx, "$JS.API.STREAM.LIST")
 	defer stop()
-	streams := js.ListStreams(watched, jetstream.WithStreamListSubject(frame.AllFrames))
+	streams := js.ListStreams(watched) // copies of a site's have no subjects to ask for
 	for info := range streams.Info() {
-		for _, subject := range info.Config.Subjects {
-			// A stream's name and subjects are what somebody else has said.
-			id, kind, err := frame.ParseSubject(subject)
-			if err == nil && kind == frame.KindFrame && info.Config.Name == id.StreamName() &&
-				info.Config.Storage == jetstream.FileStorage && len(ids) < mostRecorded {
-				ids = append(ids, id)
-			}
+		if id, is := fileStreamOf(info.Config); is && len(ids) < mostRecorded {
+			ids = append(ids, id)
 		}
 	}
 	if refusalOf(watched) != nil {

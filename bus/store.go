@@ -12,11 +12,15 @@ import (
 	"github.com/lensbus/lensbus/frame"
 )
 
-// StreamLimits bound what the broker keeps of a recorded camera. All three are required.
+// StreamLimits bound what the broker keeps of a recorded camera. All but From are required.
 type StreamLimits struct {
 	Age      time.Duration // how long a frame is kept
 	Bytes    int64         // how much is kept; the oldest frames go first
 	Replicas int           // on how many servers of a cluster
+	// From is the site, a leaf node's JetStream domain, whose stream of the camera this one is a copy of.
+	// A copy has what that one stores, and what is missed while the site cannot be reached as soon as
+	// it can; its numbers are its own. "": it has what is published.
+	From string
 }
 
 // Errors of what provisions streams.

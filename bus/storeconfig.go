@@ -18,7 +18,7 @@ const duplicateWindow = 2 * time.Minute
 // want of room: the oldest go. Nobody can empty it or take single frames out of it, a publisher's
 // header not either, and it does not spend time on compressing what is compressed.
 func recordedStream(id frame.CameraID, limits StreamLimits) jetstream.StreamConfig {
-	return jetstream.StreamConfig{
+	config := jetstream.StreamConfig{
 		Name:              id.StreamName(),
 		Description:       "frames of camera " + string(id) + ", for recorders",
 		Subjects:          []string{id.FrameSubject()},
@@ -38,6 +38,10 @@ func recordedStream(id frame.CameraID, limits StreamLimits) jetstream.StreamConf
 		DenyDelete:        true,
 		DenyPurge:         true,
 	}
+	if limits.From != "" {
+		copySite(&config, limits.From)
+	}
+	return config
 }
 
 // foreign says what a stream has that lensbus's streams on file have not and that cannot be changed,
@@ -48,7 +52,7 @@ func foreign(is jetstream.StreamConfig) string {
 		return "in memory and with more than one message"
 	case is.Retention != jetstream.LimitsPolicy:
 		return "which drops what is consumed"
-	case is.Mirror != nil || len(is.Sources) > 0:
+	case is.Mirror != nil || len(is.Sources) > 0 && siteOf(is) == "":
 		return "which copies other streams"
 	case is.Sealed:
 		return "which is sealed"
@@ -74,6 +78,7 @@ type StreamChange struct {
 func settings(c *jetstream.StreamConfig) []setting {
 	return []setting{
 		{"subjects", strings.Join(c.Subjects, " "), func(to *jetstream.StreamConfig) { to.Subjects = slices.Clone(c.Subjects) }},
+		{"from", cameFrom(*c), func(to *jetstream.StreamConfig) { to.Sources = slices.Clone(c.Sources) }},
 		{"buffer_age", c.MaxAge.String(), func(to *jetstream.StreamConfig) { to.MaxAge = c.MaxAge }},
 		{"buffer_bytes", bytesText(c.MaxBytes), func(to *jetstream.StreamConfig) { to.MaxBytes = c.MaxBytes }},
 		{"replicas", fmt.Sprint(c.Replicas), func(to *jetstream.StreamConfig) { to.Replicas = c.Replicas }},

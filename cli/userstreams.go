@@ -53,7 +53,12 @@ func (k *streams) keepNewest(ctx context.Context, server *broker.Server, conn *b
 			mu.Unlock()
 		}
 		recorded, _ := k.wanted.Newest() // has streams of another kind
-		cameras = slices.DeleteFunc(cameras, func(id frame.CameraID) bool { _, is := recorded[id]; return is })
+		// A stream here would have a site's pictures cross the link although nobody watches.
+		elsewhere := server.Sites()
+		cameras = slices.DeleteFunc(cameras, func(id frame.CameraID) bool {
+			_, is := recorded[id]
+			return is || slices.Contains(elsewhere, id)
+		})
 		slices.Sort(cameras)
 		if cameras = slices.Compact(cameras); !slices.Equal(cameras, before) {
 			newest.Put(cameras)

@@ -91,6 +91,9 @@ func (c CameraConfig) Validate() error {
 	} else if _, err := source.Parse(c.Source); err != nil {
 		faults = append(faults, err)
 	}
+	if c.Source != "" && c.Recorded() && c.Record.From != "" {
+		faults = append(faults, errors.New("record.from is for a camera that is published elsewhere, and it has a source"))
+	}
 	if c.Quality < 0 || c.Quality > 100 {
 		faults = append(faults, fmt.Errorf("quality %d: want 1 to 100", c.Quality))
 	}

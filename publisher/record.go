@@ -8,6 +8,7 @@ import (
 
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/config/bytesize"
+	"github.com/lensbus/lensbus/frame"
 )
 
 // RecordConfig says that a camera is recorded: the broker keeps its frames on file until a recorder
@@ -22,6 +23,9 @@ type RecordConfig struct {
 	// BufferBytes is how much the broker keeps of the camera; the oldest frames go first. Default
 	// 1GiB, at least 16MiB. The sum over all cameras must fit the broker's max_file_store.
 	BufferBytes bytesize.Bytes `yaml:"buffer_bytes"`
+	// From is the site whose broker has the camera, a leaf node of this one: what is kept here is a copy
+	// of what is kept there. Default "": what is published is kept. For a broker, not for who publishes.
+	From string `yaml:"from"`
 	// Replicas is on how many servers of a cluster the broker keeps it: 1, 3 or 5. Default 1.
 	Replicas int `yaml:"replicas"`
 	// KeepAge is how long the recorder keeps the camera's files. Default: the recorder's.
@@ -67,7 +71,7 @@ func (r RecordConfig) OrDefaults() RecordConfig {
 // Limits are those of the camera's stream.
 func (r RecordConfig) Limits() bus.StreamLimits {
 	r = r.OrDefaults()
-	return bus.StreamLimits{Age: r.BufferAge, Bytes: int64(r.BufferBytes), Replicas: r.Replicas}
+	return bus.StreamLimits{Age: r.BufferAge, Bytes: int64(r.BufferBytes), Replicas: r.Replicas, From: r.From}
 }
 
 // Validate returns every fault, joined.
@@ -80,6 +84,9 @@ func (r RecordConfig) Validate() error {
 	}
 	if r.BufferBytes < leastBufferBytes {
 		wrong("buffer_bytes: %s is less than %s, which a few frames may take", r.BufferBytes, leastBufferBytes)
+	}
+	if _, err := frame.ParseCameraID(r.From); r.From != "" && err != nil {
+		wrong("from: %.40q is no site: want the name that its credentials have", r.From)
 	}
 	switch r.Replicas {
 	case 1, 3, 5:
