@@ -130,6 +130,10 @@ test-v4l2: ## Real V4L2 drivers, in a virtual machine that it boots
 test-compose: ## Images and compose files, with the docker on this machine
 	@test/compose/run
 
+.PHONY: test-hosts
+test-hosts: ## Several hosts on one machine, and what goes wrong between them (root; 15 min, HOSTS_SHORT=1: 5)
+	@test/hosts/run
+
 .PHONY: lint
 lint: ## Format, vet and staticcheck, without OpenCV and with it
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted (gofmt -w):" $$unformatted >&2; exit 1; fi
