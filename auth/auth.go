@@ -85,6 +85,8 @@ func (u User) Validate() error {
 	}
 	switch {
 	case u.Role == Admin:
+	case u.Role == Site && u.All:
+		faults = append(faults, fmt.Errorf("user %.40q: a site's cameras are named: it must not publish others'", u.Name))
 	case u.All && len(u.Cameras) > 0:
 		faults = append(faults, fmt.Errorf("user %.40q: all cameras and a list of them: want one", u.Name))
 	case !u.All && len(u.Cameras) == 0:

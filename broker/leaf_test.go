@@ -236,9 +236,12 @@ func TestHostileSite(t *testing.T) {
 
 		// Everything that it listens to: what it may hear comes after what it may not.
 		l := asLeaf(t, hub, credentials, more)
-		l.send("LS+ >\r\nLS+ cam.*.frame\r\nLS+ $JS.API.>\r\nLS+ $JS.*.>\r\nLS+ _INBOX.>\r\nPING\r\n")
 		if l.until("PONG") == "" {
 			t.Fatalf("%s: not let in", kind)
+		}
+		l.send("LS+ >\r\nLS+ cam.*.frame\r\nLS+ $JS.API.>\r\nLS+ $JS.*.>\r\nLS+ _INBOX.>\r\nPING\r\n")
+		if l.until("PONG") == "" {
+			t.Fatalf("%s: cut off", kind)
 		}
 		for _, subject := range []string{"cam.yard.frame", "cam.front.frame", "cam.yard.control.get", "_INBOX.desk.x", "$JS.API.STREAM.INFO.FRAMES_front", "$JS.S.site1.S.x", "$JS.site2.API.STREAM.INFO.FRAMES_front", "$SRV.INFO.other", "cam.front.control.get", "end"} {
 			if err := nc.Publish(subject, nil); err != nil {
