@@ -55,6 +55,9 @@ func (c *Conn) Snapshot(ctx context.Context, id frame.CameraID, width int) (fram
 		return frame.Frame{}, err
 	}
 	f, err := frame.Decode(id.FrameSubject(), msg.Header, msg.Data, frame.Limits{})
+	if err == nil {
+		f, err = c.opener.Open(f)
+	}
 	if err != nil {
 		return frame.Frame{}, fmt.Errorf("snapshot of camera %s: %w", id, err)
 	}

@@ -117,9 +117,7 @@ func (m *metrics) camera(id frame.CameraID, kind frame.Kind, its *clock) *camera
 			missed: m.missed.WithLabelValues(string(id)), way: m.way.WithLabelValues(labels...),
 			rejected: m.rejected.MustCurryWith(prometheus.Labels{"camera": string(id), "kind": string(kind)}),
 		}
-		for _, reason := range []frame.Reason{
-			frame.ReasonSubject, frame.ReasonHeader, frame.ReasonCodec, frame.ReasonTooLarge, frame.ReasonPicture, frame.ReasonDimensions,
-		} {
+		for _, reason := range frame.Reasons() {
 			c.rejected.WithLabelValues(string(reason)) // 0 is shown too, or the first one would be no increase
 		}
 		m.cameras[measured{id, kind}] = c

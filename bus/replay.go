@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -32,8 +33,9 @@ type ReplayOptions struct {
 // holds: a pause is not calling Next. It is for one goroutine, but Close. Seeking is closing one
 // and asking for another.
 type Replay struct {
-	job *job
-	gap *frame.Gap
+	job    *job
+	opener Opener
+	gap    *frame.Gap
 }
 
 // Replay asks the camera's recorder for frames. It waits for the recorder's answer. Its errors are
@@ -54,13 +56,14 @@ func (c *Conn) Replay(ctx context.Context, id frame.CameraID, o ReplayOptions) (
 	if err != nil {
 		return nil, err
 	}
-	return &Replay{job: job}, nil
+	return &Replay{job: job, opener: c.opener}, nil
 }
 
 // Next waits for the next frame. It returns [io.EOF] at the end of what was asked for, ctx's error
 // when ctx is done, [ErrClosed] after Close, an error that wraps [ErrInterrupted] where recorder or
 // connection went away, and a [*RecorderError] where the recorder stopped early and says why.
-// After an error other than ctx's it returns the same again.
+// After an error other than ctx's it returns the same again. Where frames are sealed and no key here opens
+// them it ends with an error that says so.
 func (r *Replay) Next(ctx context.Context) (frame.Frame, error) {
 	r.gap = nil
 	for {
@@ -77,6 +80,11 @@ func (r *Replay) Next(ctx context.Context) (frame.Frame, error) {
 		case "":
 			r.job.grant(len(msg.Data))
 			f, err := frame.Decode(r.job.id.FrameSubject(), msg.Header, msg.Data, frame.Limits{})
+			if err == nil {
+				if f, err = r.open(f); err == nil && f.Data == nil {
+					continue
+				}
+			}
 			if err != nil {
 				r.job.err = fmt.Errorf("replay of camera %s: %w", r.job.id, err)
 				return frame.Frame{}, r.job.err
@@ -84,6 +92,22 @@ func (r *Replay) Next(ctx context.Context) (frame.Frame, error) {
 			return f, nil
 		}
 	}
+}
+
+// open returns a frame as it is shown. One whose seal is broken is damage like any other: a gap, and no
+// Data.
+func (r *Replay) open(f frame.Frame) (frame.Frame, error) {
+	opened, err := r.opener.Open(f)
+	if rejected := new(frame.RejectError); errors.As(err, &rejected) && rejected.Reason == frame.ReasonSeal {
+		gap := frame.Gap{From: f.Captured, To: f.Captured, Reason: frame.GapRejected}
+		if r.gap != nil {
+			gap.From, gap.Missing = r.gap.From, r.gap.Missing
+		}
+		gap.Missing++
+		r.gap = &gap
+		return frame.Frame{}, nil
+	}
+	return opened, err
 }
 
 // Gap is what is missing right before the frame that Next returned last, or, after io.EOF, before

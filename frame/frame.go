@@ -14,8 +14,17 @@ import (
 // Codec names how a frame's data is encoded.
 type Codec string
 
-// JPEG is one baseline or progressive JPEG file (ITU-T T.81) a frame.
-const JPEG Codec = "jpeg"
+// The codecs.
+const (
+	// JPEG is one baseline or progressive JPEG file (ITU-T T.81) a frame.
+	JPEG Codec = "jpeg"
+	// SealedJPEG is such a file, encrypted by its publisher to the keys of those who may see it
+	// (package seal). Nobody else can say anything about what is in it.
+	SealedJPEG Codec = "jpeg-sealed"
+)
+
+// Sealed says whether the data is encrypted: only who has a key can open it.
+func (c Codec) Sealed() bool { return c == SealedJPEG }
 
 // Frame is one encoded picture of one camera.
 //
@@ -34,11 +43,13 @@ type Frame struct {
 	Published time.Time
 	// Codec says what Data is.
 	Codec Codec
-	// Width and Height are in pixels, read from the picture itself.
+	// Width and Height are in pixels, read from the picture itself; of a sealed one they are what its
+	// publisher says, and checked by who opens it.
 	Width, Height int
 	// Key is true where decoding can start: always, for JPEG.
 	Key bool
-	// Data is the bare picture: for JPEG the bytes from SOI to EOI.
+	// Data is the bare picture: for JPEG the bytes from SOI to EOI, for SealedJPEG what package seal
+	// makes of them.
 	Data []byte
 }
 

@@ -55,7 +55,16 @@ const (
 	ReasonTooLarge   Reason = "too_large"  // more bytes or pixels than the limits allow
 	ReasonPicture    Reason = "picture"    // the payload is not a whole picture
 	ReasonDimensions Reason = "dimensions" // the headers lie about the picture
+	ReasonSealed     Reason = "sealed"     // sealed, and no key that is here opens it
+	ReasonSeal       Reason = "seal"       // the seal is broken, of somebody else, or missing where there must be one
 )
+
+// Reasons are all of them.
+func Reasons() []Reason {
+	return []Reason{
+		ReasonSubject, ReasonHeader, ReasonCodec, ReasonTooLarge, ReasonPicture, ReasonDimensions, ReasonSealed, ReasonSeal,
+	}
+}
 
 // RejectError is what [Decode] and [ScanJPEG] return for a message that cannot be trusted. It is
 // normal on an open bus: count it by Reason, drop the message, go on.
@@ -64,7 +73,17 @@ type RejectError struct {
 	Detail string
 }
 
-func (e *RejectError) Error() string { return "not a frame (" + string(e.Reason) + "): " + e.Detail }
+func (e *RejectError) Error() string {
+	if e.Reason == ReasonSealed { // it is a frame, for others
+		return e.Detail
+	}
+	return "not a frame (" + string(e.Reason) + "): " + e.Detail
+}
+
+// NoKey is the error for a sealed frame where no key opens it, with [ReasonSealed].
+func NoKey() error {
+	return &RejectError{Reason: ReasonSealed, Detail: "sealed, and no key here opens it (--key FILE)"}
+}
 
 func reject(r Reason, format string, args ...any) error {
 	return &RejectError{Reason: r, Detail: fmt.Sprintf(format, args...)}
@@ -142,8 +161,8 @@ func Decode(subject string, header map[string][]string, data []byte, limits Limi
 	h := headers{values: header}
 	// The codec first: which of the others must be there is for the codec to say.
 	codec := Codec(h.text(HeaderCodec))
-	if h.err == nil && codec != JPEG {
-		return Frame{}, reject(ReasonCodec, "%s is %.40q, not %q", HeaderCodec, codec, JPEG)
+	if h.err == nil && codec != JPEG && codec != SealedJPEG {
+		return Frame{}, reject(ReasonCodec, "%s is %.40q, not %q or %q", HeaderCodec, codec, JPEG, SealedJPEG)
 	}
 	epoch := h.text(HeaderEpoch)
 	if h.err == nil && !validEpoch(epoch) {
@@ -165,14 +184,39 @@ func Decode(subject string, header map[string][]string, data []byte, limits Limi
 	if h.err != nil {
 		return Frame{}, h.err
 	}
-	info, err := ScanJPEG(data, limits)
-	if err != nil {
+	if err := f.Check(limits); err != nil {
 		return Frame{}, err
 	}
-	if f.Width != info.Width || f.Height != info.Height {
-		return Frame{}, reject(ReasonDimensions, "headers say %dx%d, the picture is %dx%d", f.Width, f.Height, info.Width, info.Height)
-	}
 	return f, nil
+}
+
+// Check says what is wrong with the picture of a frame: [Decode] does it last, and whoever has opened a
+// sealed frame. Of one that is still sealed only the sizes are checked. Every error is a
+// [*RejectError].
+func (f *Frame) Check(limits Limits) error {
+	if f.Codec.Sealed() {
+		return f.checkSizes(limits.orDefault())
+	}
+	info, err := ScanJPEG(f.Data, limits)
+	if err != nil {
+		return err
+	}
+	if f.Width != info.Width || f.Height != info.Height {
+		return reject(ReasonDimensions, "headers say %dx%d, the picture is %dx%d", f.Width, f.Height, info.Width, info.Height)
+	}
+	return nil
+}
+
+func (f *Frame) checkSizes(limits Limits) error {
+	switch n := len(f.Data); {
+	case n == 0:
+		return reject(ReasonPicture, "nothing is sealed")
+	case n > limits.Bytes:
+		return reject(ReasonTooLarge, "%d bytes, limit %d", n, limits.Bytes)
+	case int64(f.Width)*int64(f.Height) > int64(limits.Pixels):
+		return reject(ReasonTooLarge, "%dx%d pixels, limit %d", f.Width, f.Height, limits.Pixels)
+	}
+	return nil
 }
 
 // headers reads the headers of a received message and keeps the first thing that is wrong with

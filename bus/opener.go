@@ -1,0 +1,19 @@
+package bus
+
+import "github.com/lensbus/lensbus/frame"
+
+// Opener makes of a received frame what its consumer sees: of a sealed one the picture. It is called for
+// every frame, from any goroutine, and its errors are [*frame.RejectError]. Package seal has one.
+type Opener interface {
+	Open(frame.Frame) (frame.Frame, error)
+}
+
+// noOpener has no key.
+type noOpener struct{}
+
+func (noOpener) Open(f frame.Frame) (frame.Frame, error) {
+	if f.Codec.Sealed() {
+		return frame.Frame{}, frame.NoKey()
+	}
+	return f, nil
+}
