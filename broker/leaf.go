@@ -117,6 +117,7 @@ func leafOptions(config *Config, opts *server.Options) error {
 	}
 	if config.LeafListen != "" || config.Uplink.is() {
 		opts.PingInterval, opts.MaxPingsOut = leafPing, leafPings
+		opts.LeafNode.Compression.Mode = server.CompressionOff // pictures are compressed
 	}
 	if config.Domain != "" {
 		opts.JetStreamDomain = config.Domain
@@ -128,7 +129,7 @@ func leafOptions(config *Config, opts *server.Options) error {
 
 // remote is the uplink for the server. It fills in the domain.
 func (u UplinkConfig) remote(config *Config) (*server.RemoteLeafOpts, error) {
-	remote := &server.RemoteLeafOpts{DialTimeout: leafDial}
+	remote := &server.RemoteLeafOpts{DialTimeout: leafDial, Compression: server.CompressionOpts{Mode: server.CompressionOff}}
 	where := u.Server
 	var secure *tls.Config
 	if u.Creds != "" {

@@ -211,7 +211,7 @@ func TestHostileSite(t *testing.T) {
 		t.Fatal(err)
 	}
 	for kind, more := range map[string]map[string]any{
-		"a site": nil, "a hub": {"hub": true}, "one that asks for more": {"permissions": map[string]any{}, "import": map[string]any{"allow": []string{">"}}, "export": map[string]any{"allow": []string{">"}}},
+		"a site": nil, "a hub": {"hub": true, "permissions": map[string]any{}},
 	} {
 		for subject, may := range map[string]bool{
 			"cam.front.frame": true, "cam.front.status": true, "_INBOX.desk.x": true, "$JS.S.site1.S.abc": true, // or the others prove nothing
