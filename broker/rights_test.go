@@ -42,6 +42,20 @@ func user(t *testing.T, folder *auth.Folder, name string, role auth.Role, camera
 	return c
 }
 
+// secondRecorder adds a recorder with a consumer of its own.
+func secondRecorder(t *testing.T, folder *auth.Folder) auth.Credentials {
+	t.Helper()
+	path, err := folder.Add(auth.User{Name: "second", Role: auth.Recorder, Cameras: []frame.CameraID{"front"}, Durable: "nvr2"}, auth.AddOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := auth.ReadCredentials(path)
+	if err != nil || c.Durable != "nvr2" {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	return c
+}
+
 func as(c auth.Credentials, more ...nats.Option) ([]nats.Option, error) {
 	secure, err := c.TLS()
 	if err != nil {
@@ -130,9 +144,10 @@ func TestRights(t *testing.T) {
 		"recorder":  user(t, folder, "recorder", auth.Recorder, "front"),
 		"web":       user(t, folder, "web", auth.Web), // all cameras
 		"nvr":       user(t, folder, "nvr", auth.Recorder),
+		"second":    secondRecorder(t, folder),
 		"admin":     user(t, folder, "boss", auth.Admin),
 	}
-	watching, all := []string{"viewer", "operator", "web"}, []string{"publisher", "viewer", "operator", "recorder", "web", "nvr"}
+	watching, all := []string{"viewer", "operator", "web"}, []string{"publisher", "viewer", "operator", "recorder", "second", "web", "nvr"}
 	publish := map[string][]string{
 		"cam.front.frame":            {"publisher"},
 		"cam.front.status":           {"publisher"},
@@ -155,7 +170,7 @@ func TestRights(t *testing.T) {
 		"$SRV.PING":                  {},
 		"$SRV.STATS.camera":          {},
 		"other.topic":                {},
-		"_INBOX.viewer.x":            {"publisher", "recorder", "nvr"},
+		"_INBOX.viewer.x":            {"publisher", "recorder", "second", "nvr"},
 		"$SYS.REQ.SERVER.PING":       {},
 
 		"$JS.API.INFO":                                           {},
@@ -168,11 +183,11 @@ func TestRights(t *testing.T) {
 		"$JS.API.STREAM.PURGE.FRAMES_yard":                       {},
 		"$JS.API.STREAM.MSG.GET.FRAMES_front":                    {},
 		"$JS.API.STREAM.MSG.DELETE.FRAMES_front":                 {},
-		"$JS.API.STREAM.INFO.FRAMES_front":                       {"publisher", "recorder", "nvr"},
+		"$JS.API.STREAM.INFO.FRAMES_front":                       {"publisher", "recorder", "second", "nvr"},
 		"$JS.API.STREAM.INFO.FRAMES_yard":                        {"nvr"},
 		"$JS.API.DIRECT.GET.FRAMES_front.cam.front.frame":        {},
 		"$JS.API.DIRECT.GET.FRAMES_yard.cam.yard.frame":          {},
-		"$JS.API.DIRECT.GET.FRAMES_front":                        {"recorder", "nvr"},
+		"$JS.API.DIRECT.GET.FRAMES_front":                        {"recorder", "second", "nvr"},
 		"$JS.API.DIRECT.GET.FRAMES_yard":                         {"nvr"},
 		"$JS.API.CONSUMER.CREATE.FRAMES_front":                   {},
 		"$JS.API.CONSUMER.CREATE.FRAMES_front.x.cam.front.frame": {},
@@ -182,6 +197,12 @@ func TestRights(t *testing.T) {
 		"$JS.API.CONSUMER.MSG.NEXT.FRAMES_front.rec":             {"recorder", "nvr"},
 		"$JS.API.CONSUMER.MSG.NEXT.FRAMES_yard.rec":              {"nvr"},
 		"$JS.API.CONSUMER.MSG.NEXT.FRAMES_front.other":           {},
+		"$JS.API.CONSUMER.INFO.FRAMES_front.nvr2":                {"second"},
+		"$JS.API.CONSUMER.MSG.NEXT.FRAMES_front.nvr2":            {"second"},
+		"$JS.API.CONSUMER.MSG.NEXT.FRAMES_yard.nvr2":             {},
+		"$JS.API.CONSUMER.CREATE.FRAMES_front.nvr2":              {},
+		"$JS.API.CONSUMER.DELETE.FRAMES_front.nvr2":              {},
+		"$JS.ACK.FRAMES_front.nvr2.1.1.1.1.1":                    {"second"},
 		"$JS.ACK.FRAMES_front.rec.1.1.1.1.1":                     {"recorder", "nvr"},
 		"$JS.ACK.FRAMES_yard.rec.1.1.1.1.1":                      {"nvr"},
 	}
@@ -190,7 +211,7 @@ func TestRights(t *testing.T) {
 		"cam.front.preview":        watching,
 		"cam.front.newest":         {},
 		"cam.*.newest":             {},
-		"cam.front.status":         {"publisher", "viewer", "operator", "web", "recorder", "nvr"},
+		"cam.front.status":         {"publisher", "viewer", "operator", "web", "recorder", "second", "nvr"},
 		"cam.front.control.set":    {"publisher"},
 		"cam.front.control.*":      {"publisher"},
 		"cam.yard.frame":           {"web"},
@@ -199,8 +220,8 @@ func TestRights(t *testing.T) {
 		"cam.*.frame":              {"web"},
 		"cam.*.status":             {"web", "nvr"},
 		"cam.>":                    {},
-		"rec.front.*":              {"recorder", "nvr"},
-		"rec.front.credit.abc":     {"recorder", "nvr"},
+		"rec.front.*":              {"recorder", "second", "nvr"},
+		"rec.front.credit.abc":     {"recorder", "second", "nvr"},
 		"rec.yard.credit.abc":      {"nvr"},
 		"rec.front.other.abc":      {},
 		"rec.yard.*":               {"nvr"},
@@ -218,8 +239,8 @@ func TestRights(t *testing.T) {
 		"$SYS.>":                   {},
 		"$SRV.>":                   {},
 		"$SRV.STATS.camera":        {"publisher"},
-		"$SRV.STATS.recorder":      {"recorder", "nvr"},
-		"$SRV.PING":                {"publisher", "recorder", "nvr"},
+		"$SRV.STATS.recorder":      {"recorder", "second", "nvr"},
+		"$SRV.PING":                {"publisher", "recorder", "second", "nvr"},
 		"$SRV.INFO.camera.abcdef":  {"publisher"},
 		"$KV.>":                    {},
 		"some.other.subject":       {},
@@ -229,7 +250,7 @@ func TestRights(t *testing.T) {
 		"cam.front.frame.more":     {},
 		"cam.front.control.x.y":    {},
 		"$SRV.STATS.camera.a.b":    {},
-		"$SRV.INFO.recorder.abc":   {"recorder", "nvr"},
+		"$SRV.INFO.recorder.abc":   {"recorder", "second", "nvr"},
 		"_INBOX.nvr.deep.and.more": {"nvr"},
 	}
 	for name, c := range roles {
