@@ -169,13 +169,10 @@ func (c *Conn) UnwantedStreams(ctx context.Context, wanted Recorded) ([]Unwanted
 		return nil, fmt.Errorf("list streams: %w", err)
 	}
 	var found []UnwantedStream
-	list := js.ListStreams(ctx, jetstream.WithStreamListSubject(frame.AllFrames))
+	list := js.ListStreams(ctx)
 	for info := range list.Info() {
-		if info.Config.Storage != jetstream.FileStorage || len(info.Config.Subjects) != 1 {
-			continue
-		}
-		id, kind, err := frame.ParseSubject(info.Config.Subjects[0])
-		if _, is := wanted[id]; err != nil || kind != frame.KindFrame || is || info.Config.Name != id.StreamName() {
+		id, is := fileStreamOf(info.Config)
+		if _, want := wanted[id]; !is || want {
 			continue
 		}
 		found = append(found, UnwantedStream{Camera: id, Stream: info.Config.Name, Frames: info.State.Msgs, Bytes: info.State.Bytes})

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +15,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/lensbus/lensbus/auth"
+	"github.com/lensbus/lensbus/broker"
 	"github.com/lensbus/lensbus/frame"
 )
 
@@ -107,9 +110,9 @@ func (i issueFlags) options(folder *auth.Folder) auth.AddOptions {
 type authAddCommand struct {
 	authFlags
 	issueFlags
-	Role    string `arg:"" enum:"admin,publisher,viewer,operator,recorder,web" help:"admin, publisher, viewer, operator (a viewer that may change settings), recorder or web."`
+	Role    string `arg:"" enum:"admin,publisher,viewer,operator,recorder,web,site" help:"admin, publisher, viewer, operator (a viewer that may change settings), recorder, web or site (a broker that connects as a leaf node)."`
 	Name    string `arg:"" help:"The user's name. A publisher's is its camera's, unless --cameras says otherwise."`
-	Cameras string `placeholder:"ID,…" help:"For which cameras, with commas between; '*' for all. Default: a publisher's own name, all for recorder and web."`
+	Cameras string `placeholder:"ID,…" help:"For which cameras, with commas between; '*' for all. Default: a publisher's own name, all for recorder and web. A site's are named."`
 	Durable string `placeholder:"NAME" help:"Name of a recorder's consumer, which its rights are for: each of several recorders of one camera needs its own. Default rec."`
 }
 
@@ -119,6 +122,9 @@ func (c *authAddCommand) Run(s *session) error {
 		return usage(errors.New("--durable is for a recorder: 1 to 32 of a-z, 0-9, '_' and '-', starting with a letter or digit"))
 	}
 	cameras := c.Cameras
+	if u.Role == auth.Site && (cameras == "" || cameras == "*") {
+		return usage(fmt.Errorf("which cameras are those of the site %s? --cameras front,yard: only it may publish them", c.Name))
+	}
 	if cameras == "" {
 		switch u.Role {
 		case auth.Publisher:
@@ -142,7 +148,11 @@ func (c *authAddCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	path, err := folder.Add(u, c.options(folder))
+	options := c.options(folder)
+	if u.Role == auth.Site && c.Server == "" {
+		options.Server = leafServer(options.Server)
+	}
+	path, err := folder.Add(u, options)
 	if errors.Is(err, auth.ErrName) {
 		return usage(err)
 	}
@@ -151,6 +161,15 @@ func (c *authAddCommand) Run(s *session) error {
 	}
 	_, err = fmt.Fprintln(s.Stdout, path)
 	return err
+}
+
+// leafServer is where the broker at the URL listens for leaf nodes, if it is at NATS's own port for that.
+func leafServer(server string) string {
+	u, err := url.Parse(server)
+	if err != nil || u.Hostname() == "" {
+		return ""
+	}
+	return "tls://" + net.JoinHostPort(u.Hostname(), broker.LeafPort)
 }
 
 // cameraList reads --cameras: ids with commas between, or * for all.
@@ -284,7 +303,7 @@ func (c *authExportCommand) Run(s *session) error {
 }
 
 type authExplainCommand struct {
-	Role    string `arg:"" enum:"admin,publisher,viewer,operator,recorder,web" help:"The role."`
+	Role    string `arg:"" enum:"admin,publisher,viewer,operator,recorder,web,site" help:"The role."`
 	Cameras string `placeholder:"ID,…" help:"For which cameras. Default ID, as a word that stands for one."`
 	Durable string `placeholder:"NAME" help:"Name of a recorder's consumer. Default rec."`
 }
