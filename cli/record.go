@@ -78,7 +78,8 @@ func (c *recordCommand) Run(ctx context.Context, s *session) error {
 			roles := []role{s.recorder(conn, cfg, metrics, reloads)}
 			if c.Config != "" && len(c.ID) == 0 {
 				roles = append(roles, role{"configuration", func(ctx context.Context) error {
-					s.reread(ctx, c.fileFlag, cameraFlags{}, s.life.hangups(), func(f file) { reloads.put(ctx, s, f) })
+					all := cfg.Cameras == nil
+					s.reread(ctx, c.fileFlag, cameraFlags{}, s.life.hangups(), func(f file) { reloads.put(ctx, s, f, all) })
 					return nil
 				}})
 			}
@@ -132,14 +133,15 @@ func recordingsFolder(env func(string) string) string {
 // reloads bring a recorder the configuration file when it has changed.
 type reloads chan recorder.Config
 
-func (r reloads) put(ctx context.Context, s *session, f file) {
+// put passes a file on. One that names no cameras means all where all says so, and else: none any more.
+func (r reloads) put(ctx context.Context, s *session, f file, all bool) {
 	cfg, err := s.recorderConfig(f, nil)
 	if err != nil {
 		s.log.Error("the recorder's configuration is refused, the old one stays", "error", err)
 		return
 	}
-	if cfg.Cameras == nil {
-		cfg.Cameras = []frame.CameraID{} // none any more, and not all
+	if cfg.Cameras == nil && !all {
+		cfg.Cameras = []frame.CameraID{}
 	}
 	select {
 	case r <- cfg:

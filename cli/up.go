@@ -53,7 +53,7 @@ func (c *upCommand) Run(ctx context.Context, s *session) error {
 		if len(f.Cameras) > 0 || c.Config != "" {
 			roles = append(roles, s.publisher(conn, f, c.fileFlag, c.cameraFlags, c.controlFlags, cameras, func(f file) {
 				kept.want(s, f)
-				reloads.put(ctx, s, f)
+				reloads.put(ctx, s, f, false)
 			}))
 		}
 		return s.life.run(ctx, roles...)
