@@ -164,29 +164,34 @@ func (c *camera) follow(ctx context.Context, t *tape) error {
 	defer due.Stop()
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
-	quiet := time.Now()
+	quiet, armed := time.Now(), false
 	for {
+		if owing := t.owing(); owing != armed {
+			if armed = owing; armed {
+				due.Reset(t.cfg.Part)
+			} else {
+				due.Stop()
+			}
+		}
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-t.landed():
+			if err := t.settle(ctx); err != nil {
+				return err
+			}
 		case s, open := <-t.durable.Frames():
 			if !open {
 				return errors.New("the connection was closed")
 			}
 			quiet = time.Now()
-			began := t.owing()
 			if err := t.take(ctx, s); err != nil {
 				return err
 			}
-			if !began && t.owing() {
-				due.Reset(t.cfg.Part)
-			}
 		case <-due.C:
-			if err := t.flush(ctx); err != nil {
+			armed = false // and again, where the broker was not there
+			if err := t.begin(ctx); err != nil {
 				return err
-			}
-			if t.owing() { // the broker was not there
-				due.Reset(t.cfg.Part)
 			}
 		case <-ticker.C:
 			if c.r.whyFull() != "" {

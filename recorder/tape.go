@@ -35,20 +35,42 @@ type tape struct {
 	duplicates uint64 // that durable has left out, as far as they are counted
 
 	receipt bus.Stored // of the last message that was taken
-	unpaid  bool       // it is not acknowledged
+	unpaid  bool       // nothing is under way that will acknowledge it
 	gaps    []frame.Gap
+	flying  *flight // nil: no part is on its way to the disk
+}
+
+// flight is a part that is being written while the next one comes.
+type flight struct {
+	frames  int
+	bytes   int64
+	gaps    []frame.Gap
+	receipt bus.Stored // of the last message before it was begun
+	began   time.Time
 }
 
 // owing says whether something waits for a flush.
 func (t *tape) owing() bool { return t.unpaid }
 
-// buffered is how many frames wait for a flush.
-func (t *tape) buffered() uint64 {
-	if t.w == nil {
-		return 0
+// buffered is how many frames were taken and are not on disk.
+func (t *tape) buffered() (sum uint64) {
+	if t.w != nil {
+		frames, _ := t.w.Buffered()
+		sum = uint64(frames)
 	}
-	frames, _ := t.w.Buffered()
-	return uint64(frames)
+	if t.flying != nil {
+		sum += uint64(t.flying.frames)
+	}
+	return sum
+}
+
+// landed is closed when what is on its way to the disk is there, or failed; settle deals with it. nil
+// where nothing is.
+func (t *tape) landed() <-chan struct{} {
+	if t.w == nil {
+		return nil
+	}
+	return t.w.Begun()
 }
 
 // take deals with one message.
@@ -73,7 +95,7 @@ func (t *tape) take(ctx context.Context, s bus.Stored) error {
 		return nil
 	}
 	if frames, bytes := t.w.Buffered(); frames >= fullPartFrames || bytes >= fullPartBytes {
-		return t.flush(ctx)
+		return t.begin(ctx)
 	}
 	return nil
 }
@@ -83,14 +105,14 @@ func (t *tape) append(ctx context.Context, s bus.Stored) error {
 	gaps := t.gapsBefore(s)
 	if t.w != nil {
 		if _, bytes := t.w.Buffered(); bytes+int64(len(s.Frame.Data)) > mostPartBytes { // else Append would do it, uncounted
-			if err := t.save(); err != nil {
+			if err := t.begin(ctx); err != nil {
 				return err
 			}
 		}
 		err := t.w.Append(&s.Frame, s.Number, gaps...)
 		split := new(segment.SplitError)
 		if !errors.As(err, &split) {
-			return t.appended(s, gaps, err)
+			return t.appended(ctx, s, gaps, err)
 		}
 		if err := t.close(ctx); err != nil {
 			return err
@@ -103,15 +125,15 @@ func (t *tape) append(ctx context.Context, s bus.Stored) error {
 		return err
 	}
 	t.w = w
-	return t.appended(s, gaps, w.Append(&s.Frame, s.Number, gaps...))
+	return t.appended(ctx, s, gaps, w.Append(&s.Frame, s.Number, gaps...))
 }
 
 // appended deals with what came of it. A frame that cannot be recorded is put aside like one that is
 // none: it must not hold up what comes after it.
-func (t *tape) appended(s bus.Stored, gaps []frame.Gap, err error) error {
+func (t *tape) appended(ctx context.Context, s bus.Stored, gaps []frame.Gap, err error) error {
 	c := t.camera
 	if err != nil {
-		if broken := t.save(); broken != nil {
+		if broken := t.flush(ctx); broken != nil {
 			return broken
 		}
 		t.rejected++
@@ -151,47 +173,85 @@ func edgeOf(s bus.Stored) edge {
 	return edge{s.Frame.Epoch, s.Frame.Seq, s.Number, s.Frame.Captured}
 }
 
-// save writes what was appended, and counts it once it is safe.
-func (t *tape) save() error {
-	c := t.camera
-	frames, bytes := t.w.Buffered()
-	began := time.Now()
-	c.flushing(began)
-	err := t.w.Flush()
-	c.flushing(time.Time{})
-	if err != nil || frames == 0 {
+// begin has what was taken written, and does not wait for the disk. It waits for the part before.
+func (t *tape) begin(ctx context.Context) error {
+	if err := t.settle(ctx); err != nil {
 		return err
 	}
-	c.r.metrics.synced(c.id, time.Since(began))
+	f := &flight{gaps: t.gaps, receipt: t.receipt, began: time.Now()}
+	if t.w != nil {
+		if err := t.w.Wait(); err != nil { // of a part that Append has begun
+			return err
+		}
+		f.frames, f.bytes = t.w.Buffered()
+	}
+	if f.frames == 0 {
+		t.pay(ctx)
+		return nil
+	}
+	if err := t.w.Begin(); err != nil {
+		return err
+	}
+	t.camera.flushing(f.began)
+	t.flying, t.gaps, t.unpaid = f, nil, false
+	return nil
+}
+
+// settle waits for the part that is being written, counts it, as it is safe, and acknowledges it.
+func (t *tape) settle(ctx context.Context) error {
+	f, c := t.flying, t.camera
+	if f == nil {
+		return nil
+	}
+	err := t.w.Wait()
+	c.flushing(time.Time{})
+	t.flying = nil
+	if err != nil {
+		return err
+	}
+	c.r.metrics.synced(c.id, time.Since(f.began))
 	c.count(func(n *counts) {
-		n.frames += uint64(frames)
-		n.bytes += uint64(bytes)
-		for _, gap := range t.gaps {
+		n.frames += uint64(f.frames)
+		n.bytes += uint64(f.bytes)
+		for _, gap := range f.gaps {
 			n.gaps[gap.Reason]++
 		}
 	})
-	t.gaps = t.gaps[:0]
 	c.show(t.w.Info())
 	c.set(StateRecording, "")
 	t.saved()
+	if t.acknowledge(ctx, f.receipt) || t.unpaid { // or with what was taken since
+		return nil
+	}
+	t.receipt, t.unpaid = f.receipt, true
 	return nil
 }
 
 // flush makes everything that was taken safe, and acknowledges it then.
 func (t *tape) flush(ctx context.Context) error {
-	c := t.camera
-	if t.w != nil {
-		if err := t.save(); err != nil {
-			return err
-		}
+	if err := t.begin(ctx); err != nil {
+		return err
 	}
-	if t.unpaid && t.durable.Ack(ctx, t.receipt) == nil { // or with the next one
+	return t.settle(ctx)
+}
+
+// pay acknowledges what was taken, where nothing of it waits for the disk.
+func (t *tape) pay(ctx context.Context) {
+	if t.unpaid && t.acknowledge(ctx, t.receipt) {
 		t.unpaid = false
-		c.mu.Lock()
-		c.pending, c.since = t.durable.State().Pending, t.receipt.At
-		c.mu.Unlock()
 	}
-	return nil
+}
+
+// acknowledge says whether the broker could be told; otherwise it is told with a later one.
+func (t *tape) acknowledge(ctx context.Context, receipt bus.Stored) bool {
+	if t.durable.Ack(ctx, receipt) != nil {
+		return false
+	}
+	c, pending := t.camera, t.durable.State().Pending+t.buffered()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pending, c.since = pending, receipt.At
+	return true
 }
 
 // close ends the segment, if one is open: what it holds is safe, acknowledged and in the index.
@@ -236,7 +296,8 @@ func (t *tape) abort() {
 	c := t.camera
 	c.left = append(c.left, t.w.Info().Path)
 	t.w.Abort()
-	t.w = nil
+	c.flushing(time.Time{})
+	t.w, t.flying = nil, nil
 }
 
 // show makes the segment that is being written visible to those who replay.

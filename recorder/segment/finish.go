@@ -33,7 +33,10 @@ func (e *SplitError) Error() string {
 
 func (w *Writer) split(f *frame.Frame, s *sampleBox) SplitReason {
 	since := s.captured - w.same.start
-	size := w.info.Bytes + w.pendingSize + int64(len(f.Data))
+	size := w.info.Bytes + w.pending.size + int64(len(f.Data))
+	if w.flying != nil {
+		size += w.flying.bytes()
+	}
 	first := w.last.seq == 0
 	switch {
 	case f.Epoch != w.same.epoch:
@@ -55,7 +58,7 @@ func (w *Writer) split(f *frame.Frame, s *sampleBox) SplitReason {
 	case since >= int64(w.options.Age):
 		return SplitAge
 	// A reader takes maxParts, and the last ones may be small.
-	case size > w.options.Bytes, w.parts >= maxParts-1, len(w.info.Gaps) >= maxAllGaps-2*maxGaps:
+	case size > w.options.Bytes, w.parts >= maxParts-1, len(w.info.Gaps) >= maxAllGaps-3*maxGaps:
 		return SplitBytes
 	}
 	return ""
@@ -94,7 +97,7 @@ func (w *Writer) Close() (Info, error) {
 	return w.info, w.err
 }
 
-// Abort gives the segment up. What is flushed stays in the .part file, for [Folder.Salvage]; what is
+// Abort gives the segment up. It waits for what Begin has begun. What is flushed stays in the .part file, for [Folder.Salvage]; what is
 // not is cut off where the disk allows it, so that it cannot come back as if it had been saved. A file
 // in which nothing was flushed is deleted. Abort may be called at any time and does nothing after Close.
 func (w *Writer) Abort() {
@@ -108,8 +111,8 @@ func (w *Writer) Abort() {
 
 func (w *Writer) abandon() {
 	w.closed = true
-	clear(w.data)
-	w.data = nil
+	_ = w.Wait() // what is on disk by then counts
+	w.pending.reset()
 	if w.info.Frames == 0 {
 		_ = w.file.Close()
 		if w.folder.before(OpRemove, w.info.Path) == nil {

@@ -45,7 +45,7 @@ func (o Options) orDefault() Options {
 }
 
 // Writer writes one segment. What is appended is in memory until the part is flushed. A Writer is for
-// one goroutine. It ends with Close or Abort.
+// one goroutine, and has another one while a part is written. It ends with Close or Abort.
 type Writer struct {
 	folder  *Folder
 	name    Name // of the file, as it is now
@@ -54,18 +54,17 @@ type Writer struct {
 	same    identity
 	track   track
 
-	pending     box // the part that is being collected
-	times       []int64
-	data        [][]byte
-	pendingSize int64
-	estimate    int64 // microseconds that a frame stands
+	pending  *collected // the part that is being collected
+	flying   *collected // the part that is being written; nil: none is
+	spare    *collected // is collected into next
+	estimate int64      // microseconds that a frame stands
 
-	last    sampleBox // of all frames appended
-	parts   uint32
-	info    Info // of what is flushed
-	scratch []byte
-	err     error // sticky
-	closed  bool
+	last   sampleBox // of all frames appended
+	parts  uint32    // with the one that is being written
+	info   Info      // of what is flushed
+	head   []byte    // what the file begins with, until it is written
+	err    error     // sticky
+	closed bool
 }
 
 // Create makes the file of a segment that begins with first, as <path>.part. Append first next. Errors
@@ -80,6 +79,7 @@ func (d *Folder) Create(first *frame.Frame, options Options) (*Writer, error) {
 	start := first.Captured.UnixNano()
 	w := &Writer{
 		folder: d, options: options.orDefault(), track: newTrack(start), estimate: firstDuration.Microseconds(),
+		pending: new(collected), spare: new(collected),
 		same: identity{
 			start: start, camera: first.Camera, epoch: first.Epoch,
 			codec: first.Codec, width: first.Width, height: first.Height,
@@ -95,7 +95,7 @@ func (d *Folder) Create(first *frame.Frame, options Options) (*Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("camera %s: %w: %w", first.Camera, ErrRefused, err)
 	}
-	w.scratch = head
+	w.head = head
 	if err := w.create(Name{Camera: first.Camera, Start: time.Unix(0, start).UTC(), State: StatePart}); err != nil {
 		return nil, fmt.Errorf("camera %s: making a segment: %w", first.Camera, err)
 	}
@@ -138,11 +138,11 @@ func (w *Writer) create(name Name) error {
 // Info says what is flushed: what a reader of the file finds. It is not to be changed.
 func (w *Writer) Info() Info { return w.info }
 
-// Buffered returns how many frames, and bytes of them, the next Flush will write.
-func (w *Writer) Buffered() (frames int, bytes int64) { return len(w.data), w.pendingSize }
+// Buffered returns how many frames, and bytes of them, the next Flush or Begin will write.
+func (w *Writer) Buffered() (frames int, bytes int64) { return len(w.pending.data), w.pending.size }
 
-// Append adds a frame to the part that is being collected. The frame's Data is kept until then and
-// must not change. stored is its number in the broker's stream, gaps are the holes before it.
+// Append adds a frame to the part that is being collected. The frame's Data is kept until that
+// is flushed and must not change. stored is its number in the broker's stream, gaps are the holes before it.
 //
 // Where the part is full, Append flushes it first, so what was appended before may be safe earlier
 // than asked for. Errors:
@@ -169,21 +169,15 @@ func (w *Writer) Append(f *frame.Frame, stored uint64, gaps ...frame.Gap) error 
 	if err := w.accepts(f, &s, gaps); err != nil {
 		return err
 	}
-	if full := len(w.data) > 0 && (w.pendingSize+int64(len(f.Data)) > w.options.PartBytes ||
-		len(w.data) == maxFrames || len(w.pending.gaps)+len(gaps) > maxGaps); full {
+	if p := w.pending; len(p.data) > 0 && (p.size+int64(len(f.Data)) > w.options.PartBytes ||
+		len(p.data) == maxFrames || len(p.box.gaps)+len(gaps) > maxGaps) {
 		if err := w.Flush(); err != nil {
 			return err
 		}
 	}
 	s.crc = checksum(f.Data)
-	for _, g := range gaps {
-		w.pending.gaps = append(w.pending.gaps, gapBox{before: uint32(len(w.data)), gap: g})
-	}
-	w.pending.frames = append(w.pending.frames, s)
-	w.data = append(w.data, f.Data)
-	w.pendingSize += int64(len(f.Data))
 	before := w.track.last
-	w.times = append(w.times, w.track.next(s.captured))
+	w.pending.add(s, f.Data, w.track.next(s.captured), gaps)
 	if before >= 0 {
 		w.estimate = w.track.last - before
 	}
@@ -214,79 +208,4 @@ func (w *Writer) accepts(f *frame.Frame, s *sampleBox, gaps []frame.Gap) error {
 		return &SplitError{Path: w.info.Path, Reason: reason}
 	}
 	return nil
-}
-
-// Flush writes the part that is being collected and syncs the file. When it returns without an error,
-// every frame appended is on disk and will be found whatever happens. With nothing to write it does
-// nothing.
-//
-// After an error the writer is dead: every further call returns the error, and the part does not
-// count as saved, because nobody knows what of it is on disk. Call Abort, then [Folder.Salvage].
-func (w *Writer) Flush() error {
-	if w.err != nil || len(w.data) == 0 {
-		return w.err
-	}
-	if w.closed {
-		return fmt.Errorf("segment %s: %w", w.info.Path, ErrClosed)
-	}
-	if err := w.flush(); err != nil {
-		w.err = fmt.Errorf("writing segment %s: %w", w.info.Path, err)
-		return w.err
-	}
-	return nil
-}
-
-func (w *Writer) flush() error {
-	b := &w.pending
-	b.identity, b.number = w.same, w.parts+1
-	b.dataSize, b.lastDuration = uint32(w.pendingSize), uint32(w.estimate)
-	b.moofSize = moofSize(len(b.frames))
-	durations, sizes := make([]uint32, len(b.frames)), make([]uint32, len(b.frames))
-	for i := range b.frames {
-		durations[i], sizes[i] = b.lastDuration, b.frames[i].size
-		if i > 0 {
-			durations[i-1] = uint32(w.times[i] - w.times[i-1])
-		}
-	}
-	moof := appendMoof(nil, b.number, uint64(w.times[0]), durations, sizes)
-	b.moofCRC = checksum(moof)
-
-	head := w.scratch // the file's head before the first part, else empty
-	size := int64(len(head))
-	head = b.append(head)
-	p := part{box: *b, offset: w.info.Bytes + size}
-	head = append(head, moof...)
-	head = appendMdatHead(head, b.dataSize)
-	for _, data := range append([][]byte{head}, w.data...) {
-		if err := w.write(data); err != nil {
-			return err
-		}
-	}
-	if err := w.sync(); err != nil {
-		return err
-	}
-	w.info.Bytes += int64(len(head)) + w.pendingSize
-	w.info.add(&p)
-	w.parts++
-	w.scratch = head[:0]
-	w.pending.frames, w.pending.gaps = b.frames[:0], b.gaps[:0]
-	clear(w.data) // the frames are not ours any more
-	w.data, w.times, w.pendingSize = w.data[:0], w.times[:0], 0
-	return nil
-}
-
-func (w *Writer) write(data []byte) error {
-	if err := w.folder.before(OpWrite, w.info.Path); err != nil {
-		_, _ = w.file.Write(data[:len(data)/2])
-		return err
-	}
-	_, err := w.file.Write(data)
-	return err
-}
-
-func (w *Writer) sync() error {
-	if err := w.folder.before(OpSync, w.info.Path); err != nil {
-		return err
-	}
-	return w.file.Sync()
 }
