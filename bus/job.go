@@ -99,6 +99,12 @@ func (j *job) begin(ctx context.Context, refused *denials, request []byte) error
 	if err != nil {
 		return failed(err)
 	}
+	return j.take(msg)
+}
+
+// take reads the recorder's first message.
+func (j *job) take(msg *nats.Msg) error {
+	failed := func(err error) error { return fmt.Errorf("%s of camera %s: %w", j.verb, j.id, err) }
 	if err := refusal(j.id, j.verb, msg); err != nil {
 		return err
 	}
@@ -183,7 +189,7 @@ func (j *job) next(ctx context.Context) (*nats.Msg, string, error) {
 		case errors.Is(err, context.DeadlineExceeded):
 			j.err = j.interrupted(fmt.Sprintf("nothing was heard for %s", frame.JobSilence))
 			continue
-		case errors.Is(err, nats.ErrNoResponders), err == nil && nobodyThere(msg):
+		case errors.Is(err, nats.ErrNoResponders):
 			j.gone = true
 			continue
 		case errors.Is(err, nats.ErrSlowConsumer): // the number will tell whether something is missing
@@ -192,27 +198,38 @@ func (j *job) next(ctx context.Context) (*nats.Msg, string, error) {
 			j.err = j.interrupted(err.Error())
 			continue
 		}
-		if number := numberOf(msg); number != j.number+1 {
-			j.err = j.interrupted(fmt.Sprintf("message %d came after %d", number, j.number))
-			continue
+		if kind, is := j.heard(msg); is {
+			return msg, kind, nil
 		}
-		j.number++
-		kind := msg.Header.Get(frame.HeaderJob)
-		switch kind {
-		case frame.JobIdle:
-			continue
-		case frame.JobLast:
-			j.err = io.EOF
-			if err := json.Unmarshal(msg.Data, &j.end); err != nil {
-				j.err = j.interrupted("its last message makes no sense")
-			} else if j.end.Error != "" {
-				j.err = &RecorderError{Camera: j.id, Verb: j.verb, Code: j.end.Code, Text: j.end.Error}
-			}
-			continue
-		}
-		return msg, kind, nil
 	}
 	return nil, "", j.err
+}
+
+// heard takes a message and says of what kind it is, and false where it means nothing to the caller: the
+// recorder is still there, or is gone, or that was the last one and j.err says how it was.
+func (j *job) heard(msg *nats.Msg) (kind string, is bool) {
+	if nobodyThere(msg) {
+		j.gone = true
+		return "", false
+	}
+	if number := numberOf(msg); number != j.number+1 {
+		j.err = j.interrupted(fmt.Sprintf("message %d came after %d", number, j.number))
+		return "", false
+	}
+	j.number++
+	switch kind = msg.Header.Get(frame.HeaderJob); kind {
+	case frame.JobIdle:
+		return "", false
+	case frame.JobLast:
+		j.err = io.EOF
+		if err := json.Unmarshal(msg.Data, &j.end); err != nil {
+			j.err = j.interrupted("its last message makes no sense")
+		} else if j.end.Error != "" {
+			j.err = &RecorderError{Camera: j.id, Verb: j.verb, Code: j.end.Code, Text: j.end.Error}
+		}
+		return "", false
+	}
+	return kind, true
 }
 
 func (j *job) interrupted(why string) error {
