@@ -40,6 +40,10 @@ const (
 )
 
 func TestMain(m *testing.M) {
+	if role := os.Getenv(variableRole); role != "" {
+		fmt.Fprintln(os.Stderr, benchRole(role, os.Getenv(variableDir), os.Getenv(variableServer)))
+		os.Exit(1)
+	}
 	if dir := os.Getenv(variableDir); dir != "" {
 		os.Exit(recordAsProcess(dir, os.Getenv(variableServer)))
 	}
@@ -135,6 +139,14 @@ func newRig(t testing.TB) *rig {
 	g.startBroker("127.0.0.1:0")
 	t.Cleanup(func() { _ = g.server.Close() })
 	g.url = g.server.URL()
+	g.connect()
+	g.newEpoch()
+	return g
+}
+
+func (g *rig) connect() {
+	g.t.Helper()
+	t := g.t
 	var err error
 	if g.nc, err = nats.Connect(g.url, nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond)); err != nil {
 		t.Fatal(err)
@@ -143,8 +155,6 @@ func newRig(t testing.TB) *rig {
 	if g.js, err = jetstream.New(g.nc); err != nil {
 		t.Fatal(err)
 	}
-	g.newEpoch()
-	return g
 }
 
 func (g *rig) startBroker(listen string) {
