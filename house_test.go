@@ -44,7 +44,7 @@ func arrows() map[string][]string {
 		"recorder/segment":        {"frame"},
 		"viewer":                  {"frame", "bus"},
 		"viewer/web":              {"frame", "auth", "bus", "viewer", "viewer/web/login"},
-		"viewer/web/login":        {"frame"},
+		"viewer/web/login":        {"frame", "auth"},
 		"viewer/window":           {"frame", "bus", "viewer"},
 	}
 }

@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -27,8 +29,8 @@ const (
 // ErrUser is wrapped by the errors for a user that is not there, or is there already.
 var ErrUser = errors.New("user")
 
-// Folder is where one bus's users and certificates are kept. It is for one process at a time; the
-// broker only reads it.
+// Folder is where one bus's users and certificates are kept. Several processes may change it: each waits
+// for the one before. The broker only reads it.
 type Folder struct {
 	dir string
 	now func() time.Time
@@ -54,7 +56,17 @@ type InitOptions struct {
 // Init makes a CA, a server's certificate and the first admin, and returns where the admin's
 // credentials are. A folder that has users or a CA already is left as it is: an error that is
 // fs.ErrExist.
-func (f *Folder) Init(o InitOptions) (string, error) {
+func (f *Folder) Init(o InitOptions) (path string, err error) {
+	err = f.change(func() (err error) {
+		path, err = f.initialise(o)
+		return err
+	})
+	return path, err
+}
+
+func (f *Folder) change(do func() error) error { return Change(f.dir, do) }
+
+func (f *Folder) initialise(o InitOptions) (string, error) {
 	for _, name := range []string{CAFile, CAKeyFile, UsersFile} {
 		if _, err := os.Lstat(f.Path(name)); err == nil {
 			return "", fmt.Errorf("%s: %w: to begin anew, move the folder away", f.Path(name), fs.ErrExist)
@@ -70,17 +82,21 @@ func (f *Folder) Init(o InitOptions) (string, error) {
 	if err := errors.Join(f.write(CAKeyFile, caKey, 0o600), f.write(CAFile, ca, 0o644)); err != nil {
 		return "", err
 	}
-	if err := f.Certify(o.Hosts); err != nil {
+	if err := f.certify(o.Hosts); err != nil {
 		return "", err
 	}
 	if o.Admin == "" {
 		o.Admin = string(Admin)
 	}
-	return f.Add(User{Name: o.Admin, Role: Admin}, AddOptions{Server: o.Server})
+	return f.add(User{Name: o.Admin, Role: Admin}, AddOptions{Server: o.Server})
 }
 
 // Certify makes a new certificate for the server, by the CA of the folder.
 func (f *Folder) Certify(hosts []string) error {
+	return f.change(func() error { return f.certify(hosts) })
+}
+
+func (f *Folder) certify(hosts []string) error {
 	for _, local := range []string{"localhost", "127.0.0.1", "::1"} {
 		if !slices.Contains(hosts, local) {
 			hosts = append(slices.Clip(hosts), local)
@@ -148,7 +164,15 @@ type AddOptions struct {
 
 // Add makes a user: its line in the users file and its credentials, whose path it returns. u.Key is
 // made here. A name that is taken is an error that wraps [ErrUser].
-func (f *Folder) Add(u User, o AddOptions) (string, error) {
+func (f *Folder) Add(u User, o AddOptions) (path string, err error) {
+	err = f.change(func() (err error) {
+		path, err = f.add(u, o)
+		return err
+	})
+	return path, err
+}
+
+func (f *Folder) add(u User, o AddOptions) (string, error) {
 	users, err := f.Users()
 	if err != nil {
 		return "", err
@@ -162,7 +186,15 @@ func (f *Folder) Add(u User, o AddOptions) (string, error) {
 // Rotate gives a user a new key; what was handed over before is refused once the broker has read
 // the users file again. Where the old credentials are still in the folder, the new ones have a
 // certificate if those have, and their server unless o has one. It returns where the new ones are.
-func (f *Folder) Rotate(name string, o AddOptions) (string, error) {
+func (f *Folder) Rotate(name string, o AddOptions) (path string, err error) {
+	err = f.change(func() (err error) {
+		path, err = f.rotate(name, o)
+		return err
+	})
+	return path, err
+}
+
+func (f *Folder) rotate(name string, o AddOptions) (string, error) {
 	users, err := f.Users()
 	if err != nil {
 		return "", err
@@ -186,7 +218,7 @@ func (f *Folder) issue(users []User, at int, u User, o AddOptions) (string, erro
 		return "", err
 	}
 	u.Key, credentials.Server = public, o.Server
-	if err := u.Validate(); err != nil {
+	if err := errors.Join(u.Validate(), checkServer(o.Server)); err != nil {
 		return "", err
 	}
 	if ca, err := os.ReadFile(f.Path(CAFile)); err == nil {
@@ -213,6 +245,10 @@ func (f *Folder) issue(users []User, at int, u User, o AddOptions) (string, erro
 
 // Remove takes the user away, and the credentials where they are still in the folder.
 func (f *Folder) Remove(name string) error {
+	return f.change(func() error { return f.remove(name) })
+}
+
+func (f *Folder) remove(name string) error {
 	users, err := f.Users()
 	if err != nil {
 		return err
@@ -230,28 +266,24 @@ func (f *Folder) Remove(name string) error {
 	return nil
 }
 
+// checkServer refuses what is no URL, or several with commas between, for a credentials file.
+func checkServer(server string) error {
+	for one := range strings.SplitSeq(server, ",") {
+		u, err := url.Parse(strings.TrimSpace(one))
+		switch {
+		case err != nil || strings.ContainsAny(one, "\r\n"):
+			return errors.New("the server is no URL") // not its text: there may be a password in it
+		case u.User != nil:
+			return errors.New("the server's URL has a user in it: credentials are that already")
+		}
+	}
+	return nil
+}
+
 func (f *Folder) credentialsName(user string) string {
 	return filepath.Join(CredentialsDir, user+".creds")
 }
 
-// write puts a file in place whole or not at all, and on disk before it returns.
 func (f *Folder) write(name string, data []byte, mode os.FileMode) error {
-	path := f.Path(name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	temporary, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	defer func() { _ = os.Remove(temporary.Name()) }() // it is gone when all went well
-	_, err = temporary.Write(data)
-	err = errors.Join(err, temporary.Chmod(mode), temporary.Sync(), temporary.Close())
-	if err == nil {
-		err = os.Rename(temporary.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return nil
+	return WriteFile(f.Path(name), data, mode)
 }

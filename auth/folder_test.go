@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -279,4 +280,58 @@ func FuzzParseUsers(f *testing.F) {
 			t.Errorf("not the same again: %v", err)
 		}
 	})
+}
+
+// Users that are added at the same time by several commands are all there.
+func TestAddAtTheSameTime(t *testing.T) {
+	f, _ := initFolder(t)
+	var adding sync.WaitGroup
+	for i := range 20 {
+		adding.Go(func() {
+			other := Open(f.Path("")) // another command's
+			if _, err := other.Add(User{Name: fmt.Sprint("u", i), Role: Web, All: true}, AddOptions{}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	adding.Wait()
+	users, err := f.Users()
+	if err != nil || len(users) != 21 {
+		t.Fatalf("%d users, %v", len(users), err)
+	}
+	for _, u := range users {
+		c, err := ReadCredentials(f.Path(f.credentialsName(u.Name)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if key, err := c.PublicKey(); err != nil || key != u.Key {
+			t.Errorf("%s: the credentials have key %s, the broker %s, %v", u.Name, key, u.Key, err)
+		}
+	}
+}
+
+func TestWhereAFolderWrites(t *testing.T) {
+	f, _ := initFolder(t)
+	elsewhere := filepath.Join(t.TempDir(), "elsewhere")
+	if err := os.WriteFile(elsewhere, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(elsewhere, f.Path(f.credentialsName("eve"))); err != nil {
+		t.Fatal(err)
+	}
+	path, err := f.Add(User{Name: "eve", Role: Web, All: true}, AddOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if data, err := os.ReadFile(elsewhere); err != nil || string(data) != "mine" {
+		t.Errorf("a link was followed: %q, %v", data, err)
+	}
+	if info, err := os.Lstat(path); err != nil || info.Mode() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+	for _, server := range []string{"tls://user:planted@broker:4222", "tls://broker:4222\nname: admin", "tls://%zz:planted@x"} {
+		if _, err := f.Add(User{Name: "bob", Role: Web, All: true}, AddOptions{Server: server}); err == nil || strings.Contains(err.Error(), "planted") {
+			t.Errorf("%q: %v", server, err)
+		}
+	}
 }

@@ -126,6 +126,9 @@ func (a *access) changed() (bool, error) {
 	return true, nil
 }
 
+// forget makes changed say so the next time.
+func (a *access) forget() { a.users, a.pair, a.pairKey, a.pool = nil, nil, nil, nil }
+
 // apply puts what the files say into the server's options.
 func (a *access) apply(opts *server.Options) error {
 	pair, err := tls.X509KeyPair(a.pair, a.pairKey)
@@ -210,6 +213,8 @@ func keep(nats *server.Server, opts *server.Options, a *access, log *slog.Logger
 						dismissSites(nats)
 					}
 					log.Info("who may use the broker has changed", "users", len(next.Nkeys))
+				} else { // it may be right the next time with the same content: a mode, a moment
+					a.forget()
 				}
 			}
 			if err != nil && err.Error() != said {

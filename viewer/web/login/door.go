@@ -59,6 +59,9 @@ func New(path string, log *slog.Logger) (*Door, error) {
 // Login returns the secret of a new session. from is where the request comes from, an IP address.
 // Its errors are [ErrWrong], [ErrTooMany] and ctx's.
 func (d *Door) Login(ctx context.Context, from, name, password string) (secret string, err error) {
+	if checkName(name) != nil {
+		name = "" // nobody's; what is remembered of wrong tries is bounded so
+	}
 	if !d.tries.may(d.now(), from, name) {
 		return "", ErrTooMany
 	}
@@ -82,7 +85,6 @@ func (d *Door) Login(ctx context.Context, from, name, password string) (secret s
 		d.tries.wrong(now, from, name)
 		return "", ErrWrong
 	}
-	d.tries.right(from, name)
 	secret = newSecret()
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -259,4 +260,43 @@ func FuzzParsePeople(f *testing.F) {
 			t.Errorf("not the same again: %v", err)
 		}
 	})
+}
+
+// Who has a password of his own cannot guess faster by logging in between.
+func TestOwnLoginsDoNotMakeGuessingFaster(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "people")
+	password, err := Add(path, Person{Name: "eve", All: true}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, _ := door(t, path)
+	looked := 0
+	for i := range 3 * freeTries {
+		if i%2 == 1 {
+			_, _ = d.Login(t.Context(), "198.51.100.7", "eve", password) // refused too, after a while
+			continue
+		}
+		if _, err := d.Login(t.Context(), "198.51.100.7", "bob", "guess"); errors.Is(err, ErrWrong) {
+			looked++
+		}
+	}
+	if looked > freeTries {
+		t.Errorf("%d guesses were looked at", looked)
+	}
+}
+
+func TestPeopleOfSeveralProcesses(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "auth", "people")
+	var adding sync.WaitGroup
+	for i := range 10 {
+		adding.Go(func() {
+			if _, err := Add(path, Person{Name: fmt.Sprint("p", i), All: true}, true); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	adding.Wait()
+	if people, err := List(path); err != nil || len(people) != 10 {
+		t.Errorf("%d people, %v", len(people), err)
+	}
 }

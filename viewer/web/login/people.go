@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lensbus/lensbus/auth"
 	"github.com/lensbus/lensbus/frame"
 )
 
@@ -159,42 +160,39 @@ func Add(path string, p Person, token bool) (secret string, err error) {
 	if !p.All && len(p.Cameras) == 0 {
 		return "", fmt.Errorf("%s: which cameras?", p.Name)
 	}
-	people, _, err := readPeople(path)
-	if err != nil {
-		return "", err
-	}
-	if slices.ContainsFunc(people, func(e entry) bool { return e.Name == p.Name }) {
-		return "", fmt.Errorf("%w %s is there already", ErrPerson, p.Name)
-	}
-	secret, hashed := makeSecret(token)
-	return secret, writePeople(path, append(people, entry{p, hashed}))
+	err = change(path, func(people []entry) ([]entry, error) {
+		if slices.ContainsFunc(people, func(e entry) bool { return e.Name == p.Name }) {
+			return nil, fmt.Errorf("%w %s is there already", ErrPerson, p.Name)
+		}
+		var hashed string
+		secret, hashed = makeSecret(token)
+		return append(people, entry{p, hashed}), nil
+	})
+	return secret, err
 }
 
 // Reset gives a person a new password, or a program a new token, and ends its sessions.
 func Reset(path, name string) (secret string, err error) {
-	people, _, err := readPeople(path)
-	if err != nil {
-		return "", err
-	}
-	at := slices.IndexFunc(people, func(e entry) bool { return e.Name == name })
-	if at < 0 {
-		return "", fmt.Errorf("no %w %.40s", ErrPerson, name)
-	}
-	secret, people[at].secret = makeSecret(strings.HasPrefix(people[at].secret, tokenMark))
-	return secret, writePeople(path, people)
+	err = change(path, func(people []entry) ([]entry, error) {
+		at := slices.IndexFunc(people, func(e entry) bool { return e.Name == name })
+		if at < 0 {
+			return nil, fmt.Errorf("no %w %.40s", ErrPerson, name)
+		}
+		secret, people[at].secret = makeSecret(strings.HasPrefix(people[at].secret, tokenMark))
+		return people, nil
+	})
+	return secret, err
 }
 
 // Remove takes a person away and ends its sessions.
 func Remove(path, name string) error {
-	people, _, err := readPeople(path)
-	if err != nil {
-		return err
-	}
-	left := slices.DeleteFunc(slices.Clone(people), func(e entry) bool { return e.Name == name })
-	if len(left) == len(people) {
-		return fmt.Errorf("no %w %.40s", ErrPerson, name)
-	}
-	return writePeople(path, left)
+	return change(path, func(people []entry) ([]entry, error) {
+		left := slices.DeleteFunc(slices.Clone(people), func(e entry) bool { return e.Name == name })
+		if len(left) == len(people) {
+			return nil, fmt.Errorf("no %w %.40s", ErrPerson, name)
+		}
+		return left, nil
+	})
 }
 
 // List returns who is in the people file.
@@ -219,23 +217,20 @@ func makeSecret(token bool) (secret, hashed string) {
 	return secret, hashPassword(secret)
 }
 
-// writePeople puts the file in place whole or not at all.
 func writePeople(path string, people []entry) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("write people: %w", err)
-	}
-	temporary, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // 0600
-	if err != nil {
-		return fmt.Errorf("write people: %w", err)
-	}
-	defer func() { _ = os.Remove(temporary.Name()) }() // it is gone when all went well
-	_, err = temporary.Write(encodePeople(people))
-	err = errors.Join(err, temporary.Sync(), temporary.Close())
-	if err == nil {
-		err = os.Rename(temporary.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("write people: %w", err)
-	}
-	return nil
+	return auth.WriteFile(path, encodePeople(people), 0o600)
+}
+
+// change runs do while nobody else changes the people file.
+func change(path string, do func(people []entry) ([]entry, error)) error {
+	return auth.Change(filepath.Dir(path), func() error {
+		people, _, err := readPeople(path)
+		if err != nil {
+			return err
+		}
+		if people, err = do(people); err != nil {
+			return err
+		}
+		return writePeople(path, people)
+	})
 }

@@ -60,11 +60,3 @@ func (t *tries) wrong(now time.Time, from, name string) {
 		t.buckets[key] = bucket{t.buckets[key].now(now, every) + 1, now}
 	}
 }
-
-// right forgets the wrong tries before it, from that address; those of the name may be somebody
-// else's.
-func (t *tries) right(from, _ string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.buckets, "from "+from)
-}
