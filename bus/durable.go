@@ -35,6 +35,9 @@ type DurableOptions struct {
 	// After is the number in the stream of the last frame that the caller has safe; 0: none. It
 	// counts where the consumer is missing, or says that more is acknowledged than the caller has.
 	After uint64
+	// Again says that After holds where it is 0 too: the caller has lost what was acknowledged. Without it,
+	// who has nothing begins after what is acknowledged.
+	Again bool
 	// Has says whether the caller has that frame, by the camera's own epoch and number. Frames that
 	// it has are acknowledged and not delivered again, also where the stream's numbers say nothing
 	// any more because it was made anew. It is called from another goroutine. nil: it has none.

@@ -110,7 +110,7 @@ func (d *Durable) place(ctx context.Context, info *jetstream.ConsumerInfo, strea
 	switch {
 	case stream != nil && isAhead(info, stream):
 		return d.turnBack(ctx, info, stream)
-	case d.last == 0: // the caller knows nothing
+	case d.last == 0 && !d.o.Again: // the caller knows nothing
 		d.last = floor
 	case d.last < floor && (stream == nil || stream.State.FirstSeq <= floor):
 		return d.fillIn(ctx, info, stream)

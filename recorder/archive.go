@@ -29,8 +29,10 @@ type archive struct {
 	noted func(ctx context.Context, from, to time.Time) ([]frame.Gap, error)
 	// writing is the segment that is being written, as far as it is on disk; false where there is none.
 	writing func() (segment.Info, bool)
-	history *bus.History // nil: only files
-	log     *slog.Logger
+	// unlisted are closed segments that the index has not got yet; nil: there are none.
+	unlisted func() []segment.Info
+	history  *bus.History // nil: only files
+	log      *slog.Logger
 }
 
 // files returns the segments that have something in a stretch of time, the one that is being written
@@ -41,19 +43,27 @@ func (a *archive) files(ctx context.Context, from, to time.Time) ([]segment.Info
 	return a.filesWith(ctx, now, from, to)
 }
 
+// pending returns the closed segments that the index has not got yet.
+func (a *archive) pending() []segment.Info {
+	if a.unlisted == nil {
+		return nil
+	}
+	return a.unlisted()
+}
+
 // filesWith is files, where now is what writing has returned before.
 func (a *archive) filesWith(ctx context.Context, now segment.Info, from, to time.Time) ([]segment.Info, error) {
+	more := append(a.pending(), now)
 	infos, err := a.segments(ctx, from, to)
 	if err != nil {
 		return nil, err
 	}
-	if now.Frames == 0 || !overlaps(now, from, to) {
-		return infos, nil
+	for _, info := range more {
+		there := func(i segment.Info) bool { return closedPath(i.Path) == closedPath(info.Path) }
+		if info.Frames > 0 && overlaps(info, from, to) && !slices.ContainsFunc(infos, there) {
+			infos = append(infos, info)
+		}
 	}
-	if slices.ContainsFunc(infos, func(i segment.Info) bool { return closedPath(i.Path) == closedPath(now.Path) }) {
-		return infos, nil
-	}
-	infos = append(infos, now)
 	slices.SortStableFunc(infos, func(a, b segment.Info) int { return a.Start.Compare(b.Start) })
 	return infos, nil
 }

@@ -40,10 +40,11 @@ type camera struct {
 
 	known known // the frames that are in files, or on their way there
 
-	// left are segments that could not be closed in order, and unindexed those that are closed and
-	// not in the index, because the disk did not let it. They are the recording goroutine's.
-	left      []string
-	unindexed []segment.Info
+	// left are segments that could not be closed in order, and lost is when those began of them that were
+	// put aside. They are the recording goroutine's.
+	left []stuckPart
+	lost lost
+	rows rowsDue
 
 	mu      sync.Mutex
 	state   State
@@ -69,7 +70,7 @@ type counts struct {
 func newCamera(r *recorder, id frame.CameraID) *camera {
 	return &camera{
 		r: r, id: id, log: r.log.With("camera", id), state: StateWaiting, reason: "starting",
-		left:   r.left[id],
+		left: r.left[id], lost: make(lost), rows: rowsDue{infos: r.unindexed[id]},
 		counts: counts{gaps: make(map[frame.GapReason]uint64), quarantined: make(map[frame.Reason]uint64)},
 	}
 }
@@ -134,7 +135,7 @@ func (c *camera) record(ctx context.Context, saved func()) error {
 	c.setNewest(last)
 	cfg := c.r.config()
 	durable, err := c.r.deps.Bus.Durable(c.id, bus.DurableOptions{
-		Name: cfg.Durable, After: last.LastStored, Has: c.known.has, AckWait: c.r.deps.AckWait,
+		Name: cfg.Durable, After: last.LastStored, Again: len(c.lost) > 0, Has: c.known.has, AckWait: c.r.deps.AckWait,
 	})
 	if err != nil {
 		return err
@@ -197,7 +198,7 @@ func (c *camera) follow(ctx context.Context, t *tape) error {
 			if c.r.whyFull() != "" {
 				return nil
 			}
-			c.index(ctx)
+			c.index(ctx, false)
 			c.observe(t)
 			if time.Since(quiet) > idleClose {
 				if err := t.close(ctx); err != nil {
@@ -277,7 +278,7 @@ func (c *camera) serve(ctx context.Context) {
 	for told := false; ctx.Err() == nil; {
 		stop, err := serve(ctx, served{
 			Bus: c.r.deps.Bus, ID: c.id, Version: c.r.deps.Version, Folder: c.r.folder.Folder, Index: c.r.index,
-			Writing: c.writing, Last: c.newestClosed, Replays: c.r.replays, Log: c.log,
+			Writing: c.writing, Unlisted: c.unlisted, Last: c.newestClosed, Replays: c.r.replays, Log: c.log,
 		})
 		if err == nil {
 			<-ctx.Done()

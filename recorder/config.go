@@ -148,6 +148,8 @@ type Deps struct {
 	Metrics *Metrics
 	// Before is segment.Folder's: it makes the disk fail, in tests.
 	Before func(op, path string) error
+	// GiveUp is after how long a segment that cannot be closed is put aside. Default 1 minute.
+	GiveUp time.Duration
 	// AckWait is that of consumers that are made, 0 for the standard; shorter in tests.
 	AckWait time.Duration
 }

@@ -125,9 +125,12 @@ func (f *Folder) Room() (Room, error) {
 	return room, nil
 }
 
+// at is where a file of the folder is.
+func (f *Folder) at(path string) string { return filepath.Join(f.path, filepath.FromSlash(path)) }
+
 // written returns when a file of the folder was changed last, by this machine's clock.
 func (f *Folder) written(path string) (time.Time, error) {
-	info, err := os.Lstat(filepath.Join(f.path, filepath.FromSlash(path)))
+	info, err := os.Lstat(f.at(path))
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -144,8 +147,8 @@ type Room struct {
 type Listing struct {
 	Whole []segment.Entry // closed segments
 	Parts []segment.Entry // left open, or being written
-	// Damaged had nothing in them that could be saved.
-	Damaged []segment.Entry
+	// Damaged had nothing in them that could be saved, Stuck could not be closed so far.
+	Damaged, Stuck []segment.Entry
 	// Foreign is how many files there are that no recorder has made.
 	Foreign int
 	// Unreadable is what could not be looked into. What is in there is in no list.
@@ -167,6 +170,8 @@ func list(ctx context.Context, folder *segment.Folder) (Listing, error) {
 			l.Whole = append(l.Whole, entry)
 		case entry.State == segment.StatePart:
 			l.Parts = append(l.Parts, entry)
+		case entry.State == segment.StateStuck:
+			l.Stuck = append(l.Stuck, entry)
 		default:
 			l.Damaged = append(l.Damaged, entry)
 		}

@@ -88,7 +88,7 @@ func (c *camera) lookBack(ctx context.Context) (segment.Info, error) {
 	if err != nil {
 		return segment.Info{}, err
 	}
-	infos = append(infos, c.unindexed...)
+	infos = append(infos, c.unlisted()...)
 	c.known.set(infos)
 	// The one that starts last, or the one with the highest number in the stream: they differ where
 	// the publisher's clock was put back, and where the stream was made anew. The file tells.

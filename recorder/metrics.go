@@ -17,7 +17,8 @@ import (
 // They are for one registry and any number of [Run]s. Make one with [NewMetrics].
 type Metrics struct {
 	frames, bytes, segments, gaps, quarantined, duplicates, failures *prometheus.Desc
-	state, lagFrames, lagSeconds, kept, free, removed, indexed       *prometheus.Desc
+	state, lagFrames, lagSeconds, kept, oldest, free, removed        *prometheus.Desc
+	indexed                                                          *prometheus.Desc
 	fsync                                                            *prometheus.HistogramVec
 
 	mu        sync.Mutex
@@ -40,7 +41,8 @@ func NewMetrics() *Metrics {
 		state:       desc("state", "1 for the state that the camera's recording is in, 0 for the others.", "camera", "state"),
 		lagFrames:   desc("lag_frames", "Frames that the stream has and that are not on disk.", "camera"),
 		lagSeconds:  desc("lag_seconds", "How long ago the newest frame on disk was stored by the broker, seconds; 0 while nothing waits.", "camera"),
-		kept:        desc("kept_bytes", "Bytes of the camera's closed segments.", "camera"),
+		kept:        desc("kept_bytes", "Bytes of the camera's closed segments, and of what was put aside.", "camera"),
+		oldest:      desc("oldest_timestamp_seconds", "Capture time of the oldest frame in the camera's closed segments, Unix seconds.", "camera"),
 		free:        desc("free_bytes", "Bytes free on the recordings' volume."),
 		removed:     desc("removed_segments_total", "Segments that retention removed.", "reason"),
 		indexed:     desc("index_failing", "1 while the index cannot be written, else 0."),
@@ -101,7 +103,7 @@ func (m *Metrics) Ready() error {
 func (m *Metrics) Describe(out chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{
 		m.frames, m.bytes, m.segments, m.gaps, m.quarantined, m.duplicates, m.failures,
-		m.state, m.lagFrames, m.lagSeconds, m.kept, m.free, m.removed, m.indexed,
+		m.state, m.lagFrames, m.lagSeconds, m.kept, m.oldest, m.free, m.removed, m.indexed,
 	} {
 		out <- desc
 	}
@@ -132,9 +134,12 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), collectLimit)
 		cameras, _ := index.Cameras(ctx) // what cannot be read is absent
-		for _, id := range cameras {
+		for _, id := range r.asides.with(cameras) {
 			if usage, err := index.Usage(ctx, id); err == nil {
-				out <- prometheus.MustNewConstMetric(m.kept, prometheus.GaugeValue, float64(usage.Bytes), string(id))
+				out <- prometheus.MustNewConstMetric(m.kept, prometheus.GaugeValue, float64(usage.Bytes+r.asides.of(id)), string(id))
+			}
+			if first, ok, err := index.Oldest(ctx, id); err == nil && ok {
+				out <- prometheus.MustNewConstMetric(m.oldest, prometheus.GaugeValue, float64(first.Start.UnixNano())/1e9, string(id))
 			}
 		}
 		cancel()

@@ -24,11 +24,14 @@ func (a *archive) ranges(ctx context.Context, r frame.RangesRequest) (frame.Rang
 	if err != nil {
 		return answer, err
 	}
+	fresh := append(a.pending(), h.now) // whose gaps come into the index with them
 	gaps, err := a.noted(ctx, r.From, r.To)
 	if err != nil {
 		return answer, err
 	}
-	gaps = append(gaps, h.now.Gaps...) // they come into the index when it is closed
+	for _, info := range fresh {
+		gaps = append(gaps, info.Gaps...)
+	}
 	spans := make([]frame.Span, 0, len(h.files)+1)
 	for _, info := range h.files {
 		spans = append(spans, spanOf(info))

@@ -54,11 +54,12 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 			r.log.Error("the index was not closed in order: the next start takes longer", "error", err)
 		}
 	}()
-	quarantine, err := openQuarantine(cfg.Dir, r.log)
+	quarantine, err := openQuarantine(cfg.Dir, &r.asides, r.log)
 	if err != nil {
 		return err
 	}
 	defer quarantine.close()
+	quarantine.before = deps.Before
 	r.quarantine = quarantine
 	r.cameras = make(map[frame.CameraID]*camera)
 	return r.run(ctx)
@@ -72,7 +73,9 @@ type recorder struct {
 	index      *index.Index
 	quarantine *quarantine
 	metrics    *Metrics
-	left       map[frame.CameraID][]string // segments that could not be closed, of cameras that do not run
+	asides     asides
+	left       map[frame.CameraID][]stuckPart    // segments that could not be closed, of cameras that do not run
+	unindexed  map[frame.CameraID][]segment.Info // and those that are not in the index yet
 	replays    replays
 	sweeping   chan struct{} // a token asks for a sweep at once
 
@@ -124,10 +127,13 @@ func (r *recorder) tryOpen(ctx context.Context, began time.Time) error {
 	r.mu.Lock()
 	r.index, r.full = x, ""
 	r.mu.Unlock()
-	r.left = make(map[frame.CameraID][]string)
+	r.left, r.unindexed = make(map[frame.CameraID][]stuckPart), make(map[frame.CameraID][]segment.Info)
+	for _, e := range done.aside {
+		r.asides.addSegment(e)
+	}
 	for _, path := range done.Open {
 		if name, err := segment.ParsePath(path); err == nil {
-			r.left[name.Camera] = append(r.left[name.Camera], path)
+			r.left[name.Camera] = append(r.left[name.Camera], stuckPart{path: path})
 		}
 	}
 	for _, bad := range append(done.Damaged, done.Unreadable...) {

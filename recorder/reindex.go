@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"runtime"
 	"slices"
 	"strings"
@@ -39,7 +40,7 @@ type Reindexed struct {
 	Salvaged []string `json:"salvaged,omitempty"`
 	Removed  []string `json:"removed,omitempty"`
 	// Open are segments that could not be closed: they are in Unreadable too. What they hold is not in
-	// the index.
+	// the index. Those that were put aside for that and still cannot be are in Unreadable alone.
 	Open []string `json:"open,omitempty"`
 	// Damaged are files that nothing can be read from; they stay where they are.
 	Damaged []BadFile `json:"damaged,omitempty"`
@@ -50,6 +51,8 @@ type Reindexed struct {
 	Foreign int `json:"foreign"`
 	// SetAside is where an index went that could not be used.
 	SetAside string `json:"set_aside,omitempty"`
+
+	aside []segment.Entry // files that no row is for
 }
 
 // BadFile is a file that cannot be read, and why.
@@ -108,12 +111,14 @@ func refill(ctx context.Context, folder *Folder, x *index.Index, anew bool, prog
 	for _, e := range files.Damaged {
 		done.Damaged = append(done.Damaged, BadFile{e.Path, "nothing in it could be saved"})
 	}
+	done.aside = slices.Concat(files.Damaged, files.Stuck)
 
 	// What is known already, and what is not there any more.
 	read := files.Whole
 	var forget []segment.Info
+	rows := map[string]segment.Info{}
 	if !anew {
-		if read, forget, err = compare(ctx, folder, x, files.Whole); err != nil {
+		if read, forget, rows, err = compare(ctx, folder, x, files.Whole); err != nil {
 			return done, err
 		}
 	}
@@ -124,6 +129,11 @@ func refill(ctx context.Context, folder *Folder, x *index.Index, anew bool, prog
 	done.Read, done.Forgotten = len(read), len(forget)
 	done.Damaged = append(done.Damaged, found.damaged...)
 	done.Unreadable = append(done.Unreadable, found.unreadable...)
+	for _, e := range found.aside {
+		if _, known := rows[e.Path]; !known { // else it counts by its row
+			done.aside = append(done.aside, e)
+		}
+	}
 
 	cameras := map[frame.CameraID]bool{} // of which something has changed
 	for _, info := range found.infos {
@@ -132,7 +142,7 @@ func refill(ctx context.Context, folder *Folder, x *index.Index, anew bool, prog
 	for _, info := range forget {
 		cameras[info.Camera] = true
 	}
-	unreadable := lostFiles(done.Damaged)
+	unreadable := lostFiles(slices.Concat(done.Damaged, done.Unreadable))
 	change := func(t *index.Tx) error {
 		for _, info := range forget {
 			if _, _, err := t.Remove(ctx, info.Path); err != nil {
@@ -174,7 +184,7 @@ func refill(ctx context.Context, folder *Folder, x *index.Index, anew bool, prog
 func salvageAll(ctx context.Context, folder *segment.Folder, done *Reindexed) error {
 	var parts []segment.Entry
 	for e, err := range folder.List("") {
-		if err == nil && e.State == segment.StatePart {
+		if err == nil && (e.State == segment.StatePart || e.State == segment.StateStuck) {
 			parts = append(parts, e)
 		}
 	}
@@ -187,7 +197,9 @@ func salvageAll(ctx context.Context, folder *segment.Folder, done *Reindexed) er
 		case errors.Is(err, fs.ErrNotExist):
 		case err != nil:
 			done.Unreadable = append(done.Unreadable, BadFile{e.Path, err.Error()})
-			done.Open = append(done.Open, e.Path)
+			if e.State == segment.StatePart {
+				done.Open = append(done.Open, e.Path)
+			}
 		case s.Outcome == segment.Salvaged:
 			done.Salvaged = append(done.Salvaged, s.Info.Path)
 		case s.Outcome == segment.Removed:
@@ -197,35 +209,37 @@ func salvageAll(ctx context.Context, folder *segment.Folder, done *Reindexed) er
 	return nil
 }
 
-// compare says which files have to be read, and which rows have no file.
-func compare(ctx context.Context, folder *Folder, x *index.Index, files []segment.Entry) (read []segment.Entry, forget []segment.Info, err error) {
-	rows := map[string]segment.Info{}
+// compare says which files have to be read, which rows have no file, and which there are.
+func compare(ctx context.Context, folder *Folder, x *index.Index, files []segment.Entry) (read []segment.Entry, forget []segment.Info, rows map[string]segment.Info, err error) {
+	rows = map[string]segment.Info{}
 	for info, err := range x.OldestFirst(ctx, "") {
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		rows[info.Path] = info
 	}
+	gone := maps.Clone(rows)
 	for _, e := range files {
 		row, known := rows[e.Path]
 		if !known || row.Bytes != e.Bytes {
 			read = append(read, e)
 		}
-		delete(rows, e.Path)
+		delete(gone, e.Path)
 	}
-	for path, info := range rows {
+	for path, info := range gone {
 		// Not only because it is not in a list: a folder that cannot be read has files all the same.
 		if _, err := folder.written(path); errors.Is(err, fs.ErrNotExist) {
 			forget = append(forget, info)
 		}
 	}
-	return read, forget, nil
+	return read, forget, rows, nil
 }
 
 // found is what was read of files.
 type found struct {
 	infos               []segment.Info
 	damaged, unreadable []BadFile
+	aside               []segment.Entry // these
 	tornEnd             map[string]bool // by path: frames may be missing after the last that can be read
 }
 
@@ -248,8 +262,10 @@ func readInfos(ctx context.Context, folder *segment.Folder, files []segment.Entr
 			case errors.Is(err, fs.ErrNotExist):
 			case errors.Is(err, segment.ErrDamaged):
 				all.damaged = append(all.damaged, BadFile{e.Path, err.Error()})
+				all.aside = append(all.aside, e)
 			case err != nil:
 				all.unreadable = append(all.unreadable, BadFile{e.Path, err.Error()})
+				all.aside = append(all.aside, e)
 			default:
 				all.infos = append(all.infos, info)
 				if torn {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"syscall"
+	"time"
 
 	"github.com/lensbus/lensbus/recorder/segment"
 )
@@ -14,19 +16,68 @@ import (
 // because nobody knows what of the last part is on disk.
 func (c *camera) repair(ctx context.Context) error {
 	for len(c.left) > 0 {
-		info, err := c.closeLeft(c.left[0])
+		info, err := c.closeLeft(c.left[0].path)
 		if err != nil {
-			return err
+			if !c.giveUp(&c.left[0], err) {
+				return err
+			}
+			c.left = c.left[1:]
+			continue
 		}
 		if info.Frames > 0 {
-			c.unindexed = append(c.unindexed, info)
+			c.list(info)
 			c.log.Info("segment closed after a failure", "segment", info.Path, "frames", info.Frames)
 		}
 		c.left = c.left[1:]
 	}
-	c.index(ctx)
+	c.index(ctx, true)
 	c.show(segment.Info{})
 	return nil
+}
+
+// stuckPart is a segment that could not be closed, and since when that has been tried.
+type stuckPart struct {
+	path  string
+	since time.Time // zero: it has not been
+	tries int
+}
+
+// What has to come together before a segment that cannot be closed is put aside.
+const (
+	giveUpAfter = time.Minute
+	giveUpTries = 3
+)
+
+// giveUp puts a segment aside that nothing but itself keeps from being closed, so that the camera is
+// recorded again, and says whether it did. Nothing of it is lost by that: every start tries to close it, and
+// what the stream still has of it is recorded anew. Where the volume is full or read-only it is the volume's doing.
+func (c *camera) giveUp(p *stuckPart, why error) bool {
+	now := time.Now()
+	if p.tries++; p.tries == 1 {
+		p.since = now
+	}
+	after := c.r.deps.GiveUp
+	if after <= 0 {
+		after = giveUpAfter
+	}
+	if p.tries < giveUpTries || now.Sub(p.since) < after ||
+		errors.Is(why, syscall.ENOSPC) || errors.Is(why, syscall.EDQUOT) || errors.Is(why, syscall.EROFS) {
+		return false
+	}
+	path := closedPath(p.path)
+	name, err := segment.ParsePath(path)
+	if err != nil {
+		return false
+	}
+	if aside, err := c.r.folder.SetAside(path + ".part"); err == nil {
+		path = aside
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return false // the disk lets nothing be done
+	}
+	c.r.setAside(path)
+	c.lost[c.id] = append(c.lost[c.id], name.Start)
+	c.log.Error("a segment cannot be closed and is put aside, recording goes on: a start of the recorder tries again, and what is in it may be missing until then", "segment", path, "error", why)
+	return true
 }
 
 // closeLeft closes one segment and returns what it holds: no frames where nothing of it was saved.
@@ -37,6 +88,7 @@ func (c *camera) closeLeft(path string) (segment.Info, error) {
 	case err == nil && salvage.Outcome == segment.Salvaged:
 		return salvage.Info, nil
 	case err == nil:
+		c.r.setAside(salvage.Info.Path) // where it is not deleted
 		return segment.Info{}, nil
 	case !errors.Is(err, fs.ErrNotExist):
 		return segment.Info{}, err
@@ -51,37 +103,4 @@ func (c *camera) closeLeft(path string) (segment.Info, error) {
 	}
 	defer func() { _ = reader.Close() }() // was only read
 	return reader.Info(), nil
-}
-
-// index writes the rows of closed segments. Where the disk does not let it, that is tried again at
-// every tick: nothing is lost by it, and a start finds them by their files.
-func (c *camera) index(ctx context.Context) {
-	for len(c.unindexed) > 0 {
-		if err := c.r.index.Add(context.WithoutCancel(ctx), c.unindexed[0]); err != nil {
-			if len(c.unindexed) > mostUnindexed {
-				c.unindexed = c.unindexed[1:]
-			}
-			c.r.indexed(err)
-			return
-		}
-		c.unindexed = c.unindexed[1:]
-		c.r.indexed(nil)
-	}
-}
-
-// mostUnindexed is how many rows wait for an index that does not take them.
-const mostUnindexed = 1000
-
-// indexed notes how writing to the index went, and says it where it has changed.
-func (r *recorder) indexed(err error) {
-	r.mu.Lock()
-	was := r.lag
-	r.lag = err
-	r.mu.Unlock()
-	switch {
-	case err != nil && was == nil:
-		r.log.Error("the index cannot be written: segments are safe, and found by it later", "error", err)
-	case err == nil && was != nil:
-		r.log.Info("the index is written again")
-	}
 }

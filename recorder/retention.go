@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"log/slog"
 	"slices"
 	"time"
@@ -53,13 +54,14 @@ type Sweep struct {
 	Stuck int
 }
 
-// retention removes what is too old, or too much. It touches only segments that are in the index:
-// closed ones. Its Sweep is called by one goroutine, every few seconds.
+// retention removes what is too old, or too much. It touches only segments that are in the index, closed
+// ones, and what was put aside. Its Sweep is called by one goroutine, every few seconds.
 type retention struct {
 	folder  *Folder
 	index   *index.Index
 	keep    func(frame.CameraID) Keep
 	minFree int64 // bytes of the volume; 0: no limit
+	asides  *asides
 	log     *slog.Logger
 	clock   clock
 	room    func() (Room, error)
@@ -92,7 +94,7 @@ const (
 
 func newRetention(folder *Folder, x *index.Index, keep func(frame.CameraID) Keep, minFree int64, log *slog.Logger) *retention {
 	return &retention{
-		folder: folder, index: x, keep: keep, minFree: minFree, log: log, clock: machineClock(), room: folder.Room,
+		folder: folder, index: x, keep: keep, minFree: minFree, asides: new(asides), log: log, clock: machineClock(), room: folder.Room,
 		pace: map[frame.CameraID]*pace{}, stuck: map[string]time.Duration{},
 	}
 }
@@ -122,7 +124,7 @@ func (r *retention) Sweep(ctx context.Context) (Sweep, error) {
 	if err != nil {
 		return s, err
 	}
-	for _, camera := range cameras {
+	for _, camera := range r.asides.with(cameras) {
 		keep := r.keep(camera)
 		if keep.Age > 0 {
 			err = r.byAge(ctx, camera, keep.Age, &s)
@@ -171,7 +173,7 @@ func (r *retention) byBytes(ctx context.Context, camera frame.CameraID, most int
 	if err != nil {
 		return err
 	}
-	over := usage.Bytes - most
+	over := usage.Bytes + r.asides.of(camera) - most
 	return r.each(ctx, camera, func(info segment.Info) (RemoveReason, bool) {
 		if over <= 0 {
 			return "", false
@@ -221,10 +223,10 @@ func (r *retention) byFree(ctx context.Context, s *Sweep) error {
 	return nil
 }
 
-// each goes through a camera's segments, or all, oldest first, until decide says no more. A reason
+// each goes through a camera's segments and what was put aside, or all, oldest first, until decide says no more. A reason
 // removes the segment, none leaves it.
 func (r *retention) each(ctx context.Context, camera frame.CameraID, decide func(segment.Info) (RemoveReason, bool), s *Sweep) error {
-	for info, err := range r.index.OldestFirst(ctx, camera) {
+	for info, err := range r.oldestFirst(ctx, camera) {
 		if err != nil {
 			return err
 		}
@@ -255,6 +257,30 @@ func (r *retention) each(ctx context.Context, camera frame.CameraID, decide func
 	return nil
 }
 
+// oldestFirst is the index's, with what was put aside between: of that a segment says its path, when it
+// begins, and its bytes.
+func (r *retention) oldestFirst(ctx context.Context, camera frame.CameraID) iter.Seq2[segment.Info, error] {
+	return func(yield func(segment.Info, error) bool) {
+		rest := r.asides.oldest(camera)
+		until := func(end time.Time) bool {
+			for len(rest) > 0 && (end.IsZero() || rest[0].at.Before(end)) {
+				f := rest[0]
+				rest = rest[1:]
+				if !yield(segment.Info{Path: f.path, Camera: f.camera, Start: f.at, End: f.at, Bytes: f.bytes}, nil) {
+					return false
+				}
+			}
+			return true
+		}
+		for info, err := range r.index.OldestFirst(ctx, camera) {
+			if err == nil && !until(info.Start) || !yield(info, err) {
+				return
+			}
+		}
+		until(time.Time{})
+	}
+}
+
 // remove takes the row away first and the file after it: whatever stops it in between, no row is
 // left that promises frames which are gone, and a file without a row is found at the next start. It
 // says false where the file could not be removed, which is noted.
@@ -262,6 +288,16 @@ func (r *retention) each(ctx context.Context, camera frame.CameraID, decide func
 // On a volume so full that not even a row can go, the file goes first: the alternative is that
 // nothing goes, ever. Who asks for its frames meanwhile finds it removed, which is normal.
 func (r *retention) remove(ctx context.Context, path string) (bool, error) {
+	if r.asides.has(path) { // no row is for it
+		if err := r.folder.removeAside(path); err != nil {
+			r.notRemoved(path, err)
+			return false, nil
+		}
+		r.inRow = 0
+		delete(r.stuck, path)
+		r.asides.remove(path)
+		return true, nil
+	}
 	was, ok, err := r.index.Remove(ctx, path)
 	full := errors.Is(err, index.ErrFull)
 	if !full && (err != nil || !ok) {
@@ -278,13 +314,7 @@ func (r *retention) remove(ctx context.Context, path string) (bool, error) {
 		}
 		return true, nil
 	}
-	if r.inRow++; r.inRow >= mostInRow {
-		r.next = r.steady + retryVolume
-	}
-	if _, told := r.stuck[path]; !told && r.inRow <= mostInRow {
-		r.log.Error("a segment cannot be removed; it stays, and is tried again now and then", "segment", path, "error", err)
-	}
-	r.stuck[path] = r.steady
+	r.notRemoved(path, err)
 	if full { // its row is still there
 		return false, nil
 	}
@@ -292,6 +322,17 @@ func (r *retention) remove(ctx context.Context, path string) (bool, error) {
 		return false, fmt.Errorf("a segment that could not be removed: %w", err)
 	}
 	return false, nil
+}
+
+// notRemoved notes a file that could not be removed.
+func (r *retention) notRemoved(path string, err error) {
+	if r.inRow++; r.inRow >= mostInRow {
+		r.next = r.steady + retryVolume
+	}
+	if _, told := r.stuck[path]; !told && r.inRow <= mostInRow {
+		r.log.Error("a segment cannot be removed; it stays, and is tried again now and then", "segment", path, "error", err)
+	}
+	r.stuck[path] = r.steady
 }
 
 // indexRoom is what an index needs to be opened and changed; it is a few times that of a day.
@@ -310,9 +351,10 @@ func makeRoom(ctx context.Context, folder *Folder, minFree int64) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	slices.SortStableFunc(files.Whole, func(a, b segment.Entry) int { return a.Start.Compare(b.Start) })
+	all := slices.Concat(files.Whole, files.Damaged, files.Stuck)
+	slices.SortStableFunc(all, func(a, b segment.Entry) int { return a.Start.Compare(b.Start) })
 	short := min(minFree, indexRoom) - room.Free
-	for n, e := range files.Whole {
+	for n, e := range all {
 		if short <= 0 {
 			return n, nil
 		}
@@ -321,5 +363,5 @@ func makeRoom(ctx context.Context, folder *Folder, minFree int64) (int, error) {
 		}
 		short -= e.Bytes
 	}
-	return len(files.Whole), nil
+	return len(all), nil
 }

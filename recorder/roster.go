@@ -144,7 +144,7 @@ func (r *recorder) start(ctx context.Context, id frame.CameraID, idle bool) {
 		running.Wait()
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.left[id] = c.left
+		r.left[id], r.unindexed[id] = c.left, c.unlisted()
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

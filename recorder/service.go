@@ -23,6 +23,9 @@ type served struct {
 	// Writing returns the segment that is being written, its gaps included, as far as it is on disk;
 	// false where there is none. It is called from other goroutines.
 	Writing func() (segment.Info, bool)
+	// Unlisted returns the closed segments that are not in the index yet, gaps included; nil: none ever are.
+	// It is called from other goroutines.
+	Unlisted func() []segment.Info
 	// Last returns the closed segment that was written last; false where there is none. It is called from
 	// other goroutines.
 	Last func(context.Context) (segment.Info, bool, error)
@@ -62,7 +65,7 @@ func serve(ctx context.Context, s served) (stop func(), err error) {
 		return nil, err
 	}
 	a := &archive{
-		id: s.ID, folder: s.Folder, history: history, log: s.Log, writing: s.Writing, last: s.Last,
+		id: s.ID, folder: s.Folder, history: history, log: s.Log, writing: s.Writing, unlisted: s.Unlisted, last: s.Last,
 		segments: func(ctx context.Context, from, to time.Time) ([]segment.Info, error) {
 			return s.Index.Segments(ctx, s.ID, from, to)
 		},

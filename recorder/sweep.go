@@ -22,10 +22,12 @@ func (r *recorder) sweep(ctx context.Context) {
 	cfg := r.config()
 	keep := func(id frame.CameraID) Keep { return r.config().keep(id) }
 	retention := newRetention(r.folder, r.index, keep, int64(cfg.MinFree), r.log)
+	retention.asides = &r.asides
 	timer := time.NewTimer(sweepEvery)
 	defer timer.Stop()
 	told := ""
 	for {
+		r.indexIdle(ctx)
 		s, err := retention.Sweep(ctx)
 		switch {
 		case ctx.Err() != nil:

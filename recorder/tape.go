@@ -166,6 +166,9 @@ func (t *tape) gapsBefore(s bus.Stored) []frame.Gap {
 	if gap.Reason == frame.GapOverrun && s.Skipped == 0 && t.rejected > 0 {
 		gap.Reason = frame.GapRejected // what was stored between is put aside
 	}
+	if t.camera.lost.within(t.camera.id, gap) {
+		gap.Reason = frame.GapDamage
+	}
 	return []frame.Gap{gap}
 }
 
@@ -273,8 +276,8 @@ func (t *tape) close(ctx context.Context) error {
 	t.w = nil
 	c := t.camera
 	c.count(func(n *counts) { n.segments++ })
-	c.unindexed = append(c.unindexed, info)
-	c.index(ctx)
+	c.list(info)
+	c.index(ctx, true)
 	c.setNewest(info)
 	c.show(segment.Info{}) // only now: until then those who look find it here
 	return nil
@@ -294,7 +297,7 @@ func (t *tape) abort() {
 		return
 	}
 	c := t.camera
-	c.left = append(c.left, t.w.Info().Path)
+	c.left = append(c.left, stuckPart{path: t.w.Info().Path})
 	t.w.Abort()
 	c.flushing(time.Time{})
 	t.w, t.flying = nil, nil

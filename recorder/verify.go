@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -76,7 +77,7 @@ func VerifyAll(ctx context.Context, dir string, progress func(Progress)) (Verifi
 	for _, err := range files.Unreadable {
 		found.Unreadable = append(found.Unreadable, BadFile{Problem: err.Error()})
 	}
-	all := append(append(files.Whole, files.Parts...), files.Damaged...)
+	all := slices.Concat(files.Whole, files.Parts, files.Stuck, files.Damaged)
 	for i, e := range all {
 		if ctx.Err() != nil {
 			return found, fmt.Errorf("verifying %s: %w", dir, context.Cause(ctx))
@@ -104,7 +105,7 @@ func (v *Verified) add(folder *segment.Folder, e segment.Entry) {
 		return
 	}
 	v.Segments++
-	if e.State == segment.StatePart {
+	if e.State == segment.StatePart || e.State == segment.StateStuck {
 		v.Open++
 	}
 	v.Frames += info.Frames

@@ -178,7 +178,7 @@ const maxCopies = 9999
 func (d *Folder) free(n Name) (Name, error) {
 	for n.Copy <= maxCopies {
 		taken := false
-		for _, s := range []State{StateWhole, StatePart, StateDamaged} {
+		for _, s := range []State{StateWhole, StatePart, StateDamaged, StateStuck} {
 			_, err := d.root.Lstat(n.with(s).Path())
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return n, err

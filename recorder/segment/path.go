@@ -18,7 +18,11 @@ const (
 	StateWhole   State = ".mp4"         // closed: it does not change any more
 	StatePart    State = ".mp4.part"    // being written, or left by a recorder that did not get to close it
 	StateDamaged State = ".mp4.damaged" // was .part, and had nothing in it that could be saved
+	StateStuck   State = ".mp4.stuck"   // was .part, and the disk did not let it be closed; Salvage may yet
 )
+
+// open says whether the end of the file need not be whole.
+func (s State) open() bool { return s == StatePart || s == StateStuck }
 
 // Name is what the path of a segment's file says:
 //
@@ -53,7 +57,7 @@ func (n Name) Path() string {
 	return path.Join(string(n.Camera), start.Format(dayLayout), file+string(n.State))
 }
 
-var pathPattern = regexp.MustCompile(`^([^/]+)/[0-9]{4}/[0-9]{2}/[0-9]{2}/([0-9]{8}T[0-9]{6}\.[0-9]{9}Z)(?:-([1-9][0-9]{0,3}))?(\.mp4(?:\.part|\.damaged)?)$`)
+var pathPattern = regexp.MustCompile(`^([^/]+)/[0-9]{4}/[0-9]{2}/[0-9]{2}/([0-9]{8}T[0-9]{6}\.[0-9]{9}Z)(?:-([1-9][0-9]{0,3}))?(\.mp4(?:\.part|\.damaged|\.stuck)?)$`)
 
 // ParsePath reads a path relative to the recorder's folder. It takes only what [Name.Path] makes, so
 // that a path that it takes cannot lead anywhere else.

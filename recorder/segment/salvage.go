@@ -32,13 +32,13 @@ type Salvage struct {
 	Damage []Damage
 }
 
-// Salvage makes a closed segment of a .part file that nobody writes any more: it cuts off what is
+// Salvage makes a closed segment of a .part file that nobody writes any more, or of one that was put aside: it cuts off what is
 // after the last part that is whole and intact, syncs the file, and renames it. Parts are synced in
 // order, so the last one is read in full; of those before only the boxes are. Done again after it was
 // interrupted, it ends the same. Errors are of the file system; the file is still a .part then.
 func (d *Folder) Salvage(p string) (Salvage, error) {
 	f, name, err := d.openFile(p, os.O_RDWR)
-	if err == nil && name.State != StatePart {
+	if err == nil && !name.State.open() {
 		err = errors.Join(fmt.Errorf("%s is not a .part file", p), f.Close())
 	}
 	if err != nil {
@@ -49,6 +49,22 @@ func (d *Folder) Salvage(p string) (Salvage, error) {
 		return s, fmt.Errorf("salvaging segment %s: %w", p, err)
 	}
 	return s, nil
+}
+
+// SetAside gives a .part file that cannot be closed another name, ending in .stuck, where it is in nobody's
+// way, and returns that. Nothing of it is changed: [Folder.Salvage] takes it from there.
+func (d *Folder) SetAside(p string) (string, error) {
+	name, err := ParsePath(p)
+	if err == nil && name.State != StatePart {
+		err = fmt.Errorf("%s is not a .part file", p)
+	}
+	if err == nil {
+		name, err = d.rename(name, StateStuck)
+	}
+	if err != nil {
+		return "", fmt.Errorf("putting a segment aside: %w", err)
+	}
+	return name.Path(), nil
 }
 
 // salvage owns f.

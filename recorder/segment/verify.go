@@ -28,7 +28,7 @@ func (d *Folder) Verify(p string) (Info, []Damage, error) {
 		return c.info, []Damage{{Kind: DamageFile, Length: src.size, Detail: err.Error()}}, nil
 	}
 	damage := c.damage
-	if n := len(damage); n > 0 && damage[n-1].Kind == DamageTorn && name.State == StatePart {
+	if n := len(damage); n > 0 && damage[n-1].Kind == DamageTorn && name.State.open() {
 		damage = damage[:n-1]
 	}
 	return c.info, append(damage, c.verify(src)...), nil

@@ -106,7 +106,7 @@ func (l *Ledger) Check(dir string, id frame.CameraID) (Report, error) {
 		if err != nil {
 			return report, err
 		}
-		if found.State == segment.StateDamaged {
+		if found.State == segment.StateDamaged || found.State == segment.StateStuck {
 			report.fault("%s is damaged", found.Path)
 			continue
 		}
