@@ -50,6 +50,8 @@ type Status struct {
 	BitRate  float64 `json:"bit_rate"`            // bit/s sent, over the last seconds
 
 	Watchers int `json:"watchers"` // leases held, see VerbWatch
+	// Sealed is true where the pictures are encrypted to those who may see them (SealedJPEG).
+	Sealed bool `json:"sealed,omitempty"`
 
 	Sent    uint64            `json:"sent"`    // frames in this epoch
 	Dropped map[string]uint64 `json:"dropped"` // frames not sent, by reason

@@ -22,7 +22,7 @@ func fullStatus() frame.Status {
 		Warnings: []string{"asked for 60 fps, got 30", "höher als „HD“"},
 		Time:     at, Since: at.Add(-time.Second), Started: at.Add(-time.Hour), LastFrame: at.Add(-5 * time.Second),
 		Host: "shed", Kind: "v4l2", Source: "v4l2:/dev/video0", Format: "MJPG", Untouched: true,
-		Width: 1920, Height: 1080, FPS: 29.97, FPSAsked: 60, BitRate: 24e6, Watchers: 2,
+		Width: 1920, Height: 1080, FPS: 29.97, FPSAsked: 60, BitRate: 24e6, Watchers: 2, Sealed: true,
 		Sent: 1<<63 + 5, Dropped: map[string]uint64{"network": 3, "too_large": 1}, Stream: "file", Recorded: true, Stored: 40,
 		Unstored: map[string]uint64{"timeout": 2},
 	}

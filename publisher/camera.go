@@ -56,7 +56,7 @@ func newCamera(id frame.CameraID, cfg CameraConfig, deps Deps, host string) (*ca
 	state := newState(deps.Now, frame.Status{
 		ID: id, Epoch: frame.NewEpoch(), Host: host,
 		Kind: string(spec.Kind), Source: spec.Redacted(), FPSAsked: spec.FPS,
-		Stream: string(bus.StorageNone),
+		Stream: string(bus.StorageNone), Sealed: len(cfg.SealTo) > 0,
 	})
 	kept, isSaved, err := loadSaved(deps.StateDir, id)
 	switch {
@@ -68,6 +68,9 @@ func newCamera(id frame.CameraID, cfg CameraConfig, deps Deps, host string) (*ca
 			"settings", kept.Settings, "controls", kept.Controls, "file", savedPath(deps.StateDir, id))
 	}
 	sender := newSender(id, out, state, log)
+	if sender.seal, err = newSealing(cfg.SealTo, deps.SealKey); err != nil {
+		return nil, fmt.Errorf("camera %s: %w", id, err)
+	}
 	sender.recorded.Store(cfg.Recorded())
 	return &camera{
 		id: id, cfg: cfg, spec: spec, bus: deps.Bus, state: state, log: log, now: deps.Now,

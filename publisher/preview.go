@@ -43,6 +43,9 @@ func (c *camera) preview(ctx context.Context) {
 			continue
 		}
 		small, err := shrinkTo(f, frame.PreviewWidth, previewQuality)
+		if err == nil {
+			small, err = c.sender.seal.outgoing(small)
+		}
 		if err != nil {
 			if said.first("preview") {
 				c.log.Warn("no preview", "error", err)

@@ -17,6 +17,7 @@ import (
 	"github.com/lensbus/lensbus/frame"
 	"github.com/lensbus/lensbus/publisher/source"
 	"github.com/lensbus/lensbus/publisher/source/worker"
+	"github.com/lensbus/lensbus/seal"
 )
 
 // Config is the publisher's part of the configuration file.
@@ -49,6 +50,10 @@ type CameraConfig struct {
 	OnDemand bool `yaml:"on_demand"`
 	// Grace is how long an on_demand camera stays open without watchers. Default 10s.
 	Grace time.Duration `yaml:"grace"`
+	// SealTo are the public keys of those who may see the pictures (lensbus auth seal-key), at most
+	// [seal.MostViewers]: frames, previews and snapshots leave this process encrypted to them. Default:
+	// in the clear.
+	SealTo []seal.Public `yaml:"seal_to"`
 	// Record keeps the camera's frames on file in the broker, for a recorder. Default: not recorded.
 	Record *RecordConfig `yaml:"record"`
 }
@@ -97,6 +102,11 @@ func (c CameraConfig) Validate() error {
 	if c.Quality < 0 || c.Quality > 100 {
 		faults = append(faults, fmt.Errorf("quality %d: want 1 to 100", c.Quality))
 	}
+	if c.SealTo != nil {
+		if err := seal.CheckViewers(c.SealTo); err != nil {
+			faults = append(faults, fmt.Errorf("seal_to: %w", err))
+		}
+	}
 	for _, d := range []struct {
 		name  string
 		value time.Duration
@@ -144,6 +154,9 @@ type Deps struct {
 	// Reload brings new configurations while Run runs; with it, Run may have no cameras for a time. Cameras are added, removed or altered; those
 	// that are the same go on without a gap. A wrong one is logged and changes nothing.
 	Reload <-chan Config
+	// SealKey is what pictures are sealed with, by which viewers know their publisher; zero: one that
+	// nobody knows, made for each camera's life.
+	SealKey seal.Key
 	// Replace takes over cameras that another publisher has on the bus, instead of refusing.
 	Replace bool
 	// Metrics get the cameras' numbers; nil: nobody wants them.

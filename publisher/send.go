@@ -21,6 +21,7 @@ type sender struct {
 	out   *bus.Publisher
 	state *state
 	fit   fitter
+	seal  sealing
 	log   *slog.Logger
 	// recorded is true where the broker is to store the frames.
 	recorded atomic.Bool
@@ -66,7 +67,7 @@ func (s *sender) send(ctx context.Context, picture source.Picture) {
 		s.drop(source.DropDisconnected, "", bus.ErrDisconnected)
 		return
 	}
-	if len(data) > limit {
+	if limit = max(1, limit-s.seal.overhead()); len(data) > limit {
 		smaller, err := s.fit.shrink(data, limit)
 		if err != nil {
 			s.drop(source.DropTooLarge, "frames do not fit the broker's max_payload", err)
@@ -83,6 +84,11 @@ func (s *sender) send(ctx context.Context, picture source.Picture) {
 		Codec: frame.JPEG, Width: info.Width, Height: info.Height, Key: true, Data: data,
 	}
 	s.newest.Put(f)
+	f, err = s.seal.outgoing(f)
+	if err != nil {
+		s.drop(source.DropInvalid, "frames cannot be sealed", err)
+		return
+	}
 	f.Published = s.state.now()
 	publish := s.out.Publish
 	if s.recorded.Load() {

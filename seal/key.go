@@ -66,6 +66,9 @@ func keyOf(pair nkeys.KeyPair) (Key, error) {
 	return Key{pair, Public(public)}, nil
 }
 
+// IsZero says whether there is no key.
+func (k Key) IsZero() bool { return k.pair == nil }
+
 // Public is the half to give away.
 func (k Key) Public() Public { return k.public }
 
