@@ -44,7 +44,7 @@ func (s *Server) export(w http.ResponseWriter, r *http.Request, id frame.CameraI
 		w: w, control: http.NewResponseController(w), stall: s.cfg.Stall, count: count,
 		begin: func() { exportHeader(w.Header(), id, from, to) },
 	}
-	result, err := s.bus.Export(ctx, id, bus.ExportOptions{From: from, To: to, Split: q.Get("split") == "1"}, out, nil)
+	result, err := s.file(ctx, s.bus, id, bus.ExportOptions{From: from, To: to, Split: q.Get("split") == "1"}, out, nil)
 	switch {
 	case err == nil && out.begun:
 	case err == nil: // not a single byte

@@ -11,6 +11,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -38,12 +39,19 @@ type Deps struct {
 	// Ready says in one line why another part of the process cannot do its work now, for /readyz; nil
 	// while it can. It must not wait. A nil Ready is always ready.
 	Ready func() error
+	// Export makes a file of what is recorded; nil: what the recorder makes of it, [bus.Conn.Export]. A page
+	// that opens sealed pictures has to make the file itself.
+	Export Export
 }
+
+// Export is [bus.Conn.Export] as a function.
+type Export func(ctx context.Context, conn *bus.Conn, id frame.CameraID, o bus.ExportOptions, w io.Writer, progress func(bus.ExportProgress)) (bus.ExportResult, error)
 
 // Server serves the page and its interface. Make one with [New].
 type Server struct {
 	cfg     Config
 	bus     *bus.Conn
+	file    Export // of what is recorded
 	log     *slog.Logger
 	metrics *metrics
 	others  prometheus.Gatherer // for /metrics too; nil: none
@@ -85,6 +93,11 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)
 	}
+	if deps.Export == nil {
+		deps.Export = func(ctx context.Context, conn *bus.Conn, id frame.CameraID, o bus.ExportOptions, w io.Writer, progress func(bus.ExportProgress)) (bus.ExportResult, error) {
+			return conn.Export(ctx, id, o, w, progress)
+		}
+	}
 	var door *login.Door
 	if cfg.People != "" {
 		if door, err = login.New(cfg.People, deps.Log); err != nil {
@@ -102,7 +115,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		return nil, fmt.Errorf("web: watch cameras: %w", err)
 	}
 	s := &Server{
-		cfg: cfg, bus: deps.Bus, log: deps.Log, metrics: newMetrics(), others: deps.Metrics, ready: deps.Ready, cameras: cameras,
+		cfg: cfg, bus: deps.Bus, file: deps.Export, log: deps.Log, metrics: newMetrics(), others: deps.Metrics, ready: deps.Ready, cameras: cameras,
 		hub:     &hub{conn: deps.Bus, cameras: cameras, linger: cfg.Linger, log: deps.Log, feeds: make(map[feedKey]*feed)},
 		door:    door,
 		pair:    pair,

@@ -41,6 +41,7 @@ type feed struct {
 	newest  arrival      // its time is zero: none has come
 	meter   viewer.Meter // of what arrived
 	damaged uint64
+	sealed  viewer.Sealed
 	within  image.Point // how large the window wants it
 	asked   bool        // a decoder works on it, or the window has not taken the result
 	ready   *shot       // for the window to take
@@ -171,6 +172,7 @@ type measured struct {
 	damaged uint64
 	failing bool // the newest could not be decoded
 	slow    bool
+	sealed  bool // frames arrive, and no key here opens them
 }
 
 func (f *feed) measure(now time.Time) measured {
@@ -183,6 +185,6 @@ func (f *feed) measure(now time.Time) measured {
 	return measured{
 		fps: f.meter.FPS(now), arrives: f.meter.Live(now),
 		missed: stats.Missed, slow: stats.Fetching,
-		damaged: f.damaged, failing: f.failed,
+		damaged: f.damaged, failing: f.failed, sealed: f.sealed.Now(stats, now) && !f.meter.Live(now),
 	}
 }

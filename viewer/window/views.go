@@ -139,6 +139,8 @@ func (w *window) refresh(ctx context.Context, now time.Time) error {
 		v.reason = ""
 		if err := v.feed.refusal(); err != nil {
 			v.reason = err.Error()
+		} else if v.measured.sealed {
+			v.reason = viewer.NoKey
 		} else if camera, known := w.cameras.Get(v.feed.id); known {
 			v.reason = why(w.online, &camera)
 		} else if !w.online || now.Sub(w.began) > viewer.SilentAfter {
