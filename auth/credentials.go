@@ -239,22 +239,32 @@ func ParseCredentials(data []byte) (Credentials, error) {
 
 // ReadCredentials reads a credentials file. One that others than its owner can read is refused.
 func ReadCredentials(path string) (Credentials, error) {
-	info, err := os.Stat(path)
+	data, err := ReadSecret(path, "credentials file", "lensbus auth rotate")
 	if err != nil {
-		return Credentials{}, fmt.Errorf("credentials file: %w", err)
-	}
-	if info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 && !secretsMount(path) {
-		return Credentials{}, fmt.Errorf("credentials file %s: others can read it (mode %04o): chmod 600 it, and make new ones if somebody may have (lensbus auth rotate)", path, info.Mode().Perm())
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return Credentials{}, fmt.Errorf("credentials file: %w", err)
+		return Credentials{}, err
 	}
 	c, err := ParseCredentials(data)
 	if err != nil {
 		return Credentials{}, fmt.Errorf("%s: %w", path, err)
 	}
 	return c, nil
+}
+
+// ReadSecret reads a file with a secret, what it is called in errors, and refuses one that others than its
+// owner can read; anew is what makes a new one.
+func ReadSecret(path, what, anew string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	if info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 && !secretsMount(path) {
+		return nil, fmt.Errorf("%s %s: others can read it (mode %04o): chmod 600 it, and make new ones if somebody may have (%s)", what, path, info.Mode().Perm(), anew)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	return data, nil
 }
 
 // secretsMount is true where a container engine or systemd has put a secret: those have modes of

@@ -8,6 +8,9 @@ type Opener interface {
 	Open(frame.Frame) (frame.Frame, error)
 }
 
+// Opens says whether c was given an [Options.Opener].
+func (c *Conn) Opens() bool { return c.opener != noOpener{} }
+
 // noOpener has no key.
 type noOpener struct{}
 

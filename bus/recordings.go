@@ -30,7 +30,7 @@ type RecorderError struct {
 	Verb   string
 	// Code is like an HTTP status: 400 a request that makes no sense, 404 nothing is recorded there,
 	// 408 the asker was not heard of for too long, 409 the size changes in the range, 413 too long,
-	// 429 too many at a time, 500 it went wrong, 503 not now.
+	// 423 the pictures are sealed, which can only be replayed, 429 too many at a time, 500 it went wrong, 503 not now.
 	Code int
 	Text string
 }

@@ -114,6 +114,9 @@ func (r *Replay) open(f frame.Frame) (frame.Frame, error) {
 // the end; nil where nothing is.
 func (r *Replay) Gap() *frame.Gap { return r.gap }
 
+// Bytes is how much there is to come in all, about, as it was when the replay began.
+func (r *Replay) Bytes() int64 { return r.job.about.Bytes }
+
 // Close ends the replay, for the recorder too. It does not wait for the recorder, and is safe twice
 // and while Next waits.
 func (r *Replay) Close() error {

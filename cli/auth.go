@@ -29,6 +29,7 @@ type authCommand struct {
 	Rotate  authRotateCommand  `cmd:"" help:"Give a user a new key, or the broker a new certificate."`
 	Export  authExportCommand  `cmd:"" help:"Print the users' rights for a NATS server of one's own."`
 	Page    authPageCommand    `cmd:"" help:"The people and programs that may use a page."`
+	SealKey authSealKeyCommand `cmd:"" name:"seal-key" help:"Make a key for sealed pictures: the file is secret, the public key that is printed goes to publishers."`
 	Explain authExplainCommand `cmd:"" help:"Say what a role may do."`
 }
 

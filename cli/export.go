@@ -23,6 +23,7 @@ type exportCommand struct {
 	Force  bool           `help:"Write over a file that exists."`
 	fileFlag
 	serverFlags
+	keyFlag
 }
 
 func (c *exportCommand) Run(ctx context.Context, s *session) error {
@@ -40,22 +41,26 @@ func (c *exportCommand) Run(ctx context.Context, s *session) error {
 		command: c, log: s.log, bar: newProgressBar(s.Stderr, c.ID, from, to), encoder: encoder, stdout: s.Stdout,
 		options: bus.ExportOptions{From: from, To: to, Split: c.Output != "-"},
 	}
-	if c.Dir != "" {
-		job.source = func(ctx context.Context, o bus.ExportOptions, w io.Writer) (bus.ExportResult, error) {
-			return recorder.ExportFolder(ctx, c.Dir, c.ID, o, w, job.bar.show, s.log)
-		}
-		return job.run(ctx)
-	}
 	var f file
 	if err := c.load(&f); err != nil {
 		return err
 	}
-	conn, err := s.connect(ctx, c.serverFlags, f)
+	sealed, err := c.sealing(f)
+	if err != nil {
+		return err
+	}
+	if c.Dir != "" {
+		job.source = func(ctx context.Context, o bus.ExportOptions, w io.Writer) (bus.ExportResult, error) {
+			return recorder.ExportFolder(ctx, c.Dir, c.ID, o, sealed.opener, w, job.bar.show, s.log)
+		}
+		return job.run(ctx)
+	}
+	conn, err := s.connect(ctx, c.serverFlags, f, sealed.connecting)
 	if err != nil {
 		return err
 	}
 	job.source = func(ctx context.Context, o bus.ExportOptions, w io.Writer) (bus.ExportResult, error) {
-		return conn.Export(ctx, c.ID, o, w, job.bar.show)
+		return recorder.Export(ctx, conn, c.ID, o, w, job.bar.show)
 	}
 	return s.use(conn, func() error {
 		if err := s.reach(ctx, conn); err != nil {

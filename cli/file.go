@@ -23,6 +23,9 @@ type file struct {
 	Context string `yaml:"context"`
 	// Creds is a credentials file of `lensbus auth`.
 	Creds string `yaml:"creds"`
+	// SealKeyFile is a file of `lensbus auth seal-key`, which viewers open sealed pictures with and
+	// publishers seal with.
+	SealKeyFile string `yaml:"seal_key_file"`
 
 	Broker   broker.Config                             `yaml:"broker"`
 	Cameras  map[frame.CameraID]publisher.CameraConfig `yaml:"cameras"`

@@ -11,6 +11,7 @@ import (
 	"github.com/lensbus/lensbus/broker"
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/publisher"
+	"github.com/lensbus/lensbus/seal"
 )
 
 type publishCommand struct {
@@ -22,6 +23,7 @@ type publishCommand struct {
 	brokerFlags
 	controlFlags
 	metricsFlags
+	keyFlag
 }
 
 func (c *publishCommand) Run(ctx context.Context, s *session) error {
@@ -42,12 +44,16 @@ func (c *publishCommand) Run(ctx context.Context, s *session) error {
 	if err := c.metricsFlags.apply(c.Insecure, &f.Metrics); err != nil {
 		return err
 	}
+	sealed, err := c.sealing(f)
+	if err != nil {
+		return err
+	}
 	if !c.EmbedBroker {
 		conn, err := s.connect(ctx, c.serverFlags, f)
 		if err != nil {
 			return err
 		}
-		return s.use(conn, func() error { return c.publish(ctx, s, nil, conn, f, nil) })
+		return s.use(conn, func() error { return c.publish(ctx, s, nil, conn, f, nil, sealed.own) })
 	}
 	// What the environment says is for commands that are not told anything else.
 	if c.Server != os.Getenv("LENSBUS_SERVER") || c.Context != os.Getenv("LENSBUS_CONTEXT") {
@@ -58,20 +64,20 @@ func (c *publishCommand) Run(ctx context.Context, s *session) error {
 		return usage(err)
 	}
 	return s.withBroker(ctx, f.Broker, func(server *broker.Server, conn *bus.Conn) error {
-		return c.publish(ctx, s, server, conn, f, s.newStreams(ctx, conn, f))
+		return c.publish(ctx, s, server, conn, f, s.newStreams(ctx, conn, f), sealed.own)
 	})
 }
 
 // publish runs the cameras, and their numbers beside them. server and kept are nil where it is another
 // process.
-func (c *publishCommand) publish(ctx context.Context, s *session, server *broker.Server, conn *bus.Conn, f file, kept *streams) error {
+func (c *publishCommand) publish(ctx context.Context, s *session, server *broker.Server, conn *bus.Conn, f file, kept *streams, own seal.Key) error {
 	cameras := publisher.NewMetrics()
 	all := []prometheus.Collector{cameras, conn.Metrics()}
 	if server != nil {
 		all = append(all, server.Metrics())
 	}
 	return s.life.beside(ctx, s.numbers(f.Metrics, ready(conn, server), all...), func() error {
-		publisher := s.publisher(conn, f, c.fileFlag, c.cameraFlags, c.controlFlags, cameras, func(f file) { kept.want(s, f) })
+		publisher := s.publisher(conn, f, c.fileFlag, c.cameraFlags, c.controlFlags, own, cameras, func(f file) { kept.want(s, f) })
 		run := func() error { return s.life.run(ctx, publisher) }
 		if kept == nil {
 			return run()
@@ -82,9 +88,9 @@ func (c *publishCommand) publish(ctx context.Context, s *session, server *broker
 
 // publisher is the role that publishes the file's cameras, and those that the file has later. also hears
 // of a file that was read again.
-func (s *session) publisher(conn *bus.Conn, f file, from fileFlag, more cameraFlags, control controlFlags, metrics *publisher.Metrics, also func(file)) role {
+func (s *session) publisher(conn *bus.Conn, f file, from fileFlag, more cameraFlags, control controlFlags, own seal.Key, metrics *publisher.Metrics, also func(file)) role {
 	return role{"cameras", func(ctx context.Context) error {
-		deps := publisher.Deps{Bus: conn, Log: s.log, Metrics: metrics}
+		deps := publisher.Deps{Bus: conn, Log: s.log, Metrics: metrics, SealKey: own}
 		control.complete(&deps, s.Version)
 		if self, err := os.Executable(); err == nil {
 			deps.Worker = []string{self, "capture-worker"}

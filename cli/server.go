@@ -23,7 +23,7 @@ type serverFlags struct {
 
 // connect connects to the broker of the flags, else of the file. Its errors are wrong settings: a
 // server that is not there is waited for.
-func (s *session) connect(ctx context.Context, flags serverFlags, f file) (*bus.Conn, error) {
+func (s *session) connect(ctx context.Context, flags serverFlags, f file, with ...func(*bus.Options)) (*bus.Conn, error) {
 	if flags.Server == "" && flags.Context == "" {
 		flags.Server, flags.Context = f.Server, f.Context
 	}
@@ -35,8 +35,12 @@ func (s *session) connect(ctx context.Context, flags serverFlags, f file) (*bus.
 		}
 		who = &c
 	}
+	o := bus.Options{Server: flags.Server, Context: flags.Context, Credentials: who, Log: s.log, Quit: ctx.Done()}
+	for _, set := range with {
+		set(&o)
+	}
 	// A signal while it connects is for the command to answer: a role that was ended has not failed.
-	conn, err := bus.Connect(context.WithoutCancel(ctx), bus.Options{Server: flags.Server, Context: flags.Context, Credentials: who, Log: s.log, Quit: ctx.Done()})
+	conn, err := bus.Connect(context.WithoutCancel(ctx), o)
 	if err != nil {
 		return nil, usage(err)
 	}
@@ -104,7 +108,7 @@ func (b brokerFlags) apply(listen string, c *broker.Config) {
 }
 
 // withBroker runs a broker in this process, and run with it and a connection to it that needs no network.
-func (s *session) withBroker(ctx context.Context, c broker.Config, run func(*broker.Server, *bus.Conn) error) error {
+func (s *session) withBroker(ctx context.Context, c broker.Config, run func(*broker.Server, *bus.Conn) error, with ...func(*bus.Options)) error {
 	server, err := broker.Start(ctx, c, s.log)
 	if err != nil {
 		if interrupted(ctx, err) {
@@ -113,7 +117,11 @@ func (s *session) withBroker(ctx context.Context, c broker.Config, run func(*bro
 		return err
 	}
 	err = func() error {
-		conn, err := bus.Connect(ctx, bus.Options{InProcess: server.InProcess(), Credentials: server.Credentials(), Log: s.log})
+		o := bus.Options{InProcess: server.InProcess(), Credentials: server.Credentials(), Log: s.log}
+		for _, set := range with {
+			set(&o)
+		}
+		conn, err := bus.Connect(ctx, o)
 		if err != nil {
 			if interrupted(ctx, err) {
 				return nil

@@ -20,6 +20,7 @@ type snapshotCommand struct {
 	Width  int            `placeholder:"PIXELS" help:"Scale the picture down to this width. Default: as it is."`
 	fileFlag
 	serverFlags
+	keyFlag
 }
 
 func (c *snapshotCommand) Run(ctx context.Context, s *session) error {
@@ -30,7 +31,11 @@ func (c *snapshotCommand) Run(ctx context.Context, s *session) error {
 	if err := c.load(&f); err != nil {
 		return err
 	}
-	conn, err := s.connect(ctx, c.serverFlags, f)
+	sealed, err := c.sealing(f)
+	if err != nil {
+		return err
+	}
+	conn, err := s.connect(ctx, c.serverFlags, f, sealed.connecting)
 	if err != nil {
 		return err
 	}

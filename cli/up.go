@@ -19,6 +19,7 @@ type upCommand struct {
 	WebListen    string `env:"LENSBUS_WEB_LISTEN" placeholder:"HOST:PORT" help:"Where browsers connect. Default 127.0.0.1:8080. The page's address is printed."`
 	brokerFlags
 	controlFlags
+	keyFlag
 }
 
 func (c *upCommand) Run(ctx context.Context, s *session) error {
@@ -42,6 +43,10 @@ func (c *upCommand) Run(ctx context.Context, s *session) error {
 	if err := errors.Join(f.Broker.Validate(), f.published().Validate(), f.Web.Validate(), f.Recorder.Validate(), s.placeStreams(&f)); err != nil {
 		return usage(err)
 	}
+	sealed, err := c.sealing(f)
+	if err != nil {
+		return err
+	}
 	return s.withBroker(ctx, f.Broker, func(server *broker.Server, conn *bus.Conn) error {
 		cameras, recordings := publisher.NewMetrics(), recorder.NewMetrics()
 		kept, reloads := s.newStreams(ctx, conn, f), make(reloads)
@@ -51,13 +56,13 @@ func (c *upCommand) Run(ctx context.Context, s *session) error {
 		}
 		// Without any it serves the cameras of other machines; a file may have some later.
 		if len(f.Cameras) > 0 || c.Config != "" {
-			roles = append(roles, s.publisher(conn, f, c.fileFlag, c.cameraFlags, c.controlFlags, cameras, func(f file) {
+			roles = append(roles, s.publisher(conn, f, c.fileFlag, c.cameraFlags, c.controlFlags, sealed.own, cameras, func(f file) {
 				kept.want(s, f)
 				reloads.put(ctx, s, f, false)
 			}))
 		}
 		return s.life.run(ctx, roles...)
-	})
+	}, sealed.connecting)
 }
 
 // demoCameras differ in size and rate, so that the page shows what it can.

@@ -19,6 +19,7 @@ type viewCommand struct {
 	Speed float64          `default:"1" placeholder:"N" help:"With --from: how many times as fast, 0.1 to 64. Default 1."`
 	fileFlag
 	serverFlags
+	keyFlag
 	metricsFlags
 	Insecure bool `env:"LENSBUS_INSECURE" help:"With --metrics-listen: serve other machines too, although there is no authentication."`
 }
@@ -41,7 +42,11 @@ func (c *viewCommand) Run(ctx context.Context, s *session) error {
 	if err := c.apply(c.Insecure, &f.Metrics); err != nil {
 		return err
 	}
-	conn, err := s.connect(ctx, c.serverFlags, f)
+	sealed, err := c.sealing(f)
+	if err != nil {
+		return err
+	}
+	conn, err := s.connect(ctx, c.serverFlags, f, sealed.connecting)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/lensbus/lensbus/bus"
+	"github.com/lensbus/lensbus/recorder"
 	"github.com/lensbus/lensbus/viewer/web"
 )
 
@@ -15,6 +16,7 @@ type webCommand struct {
 	fileFlag
 	Listen string `env:"LENSBUS_WEB_LISTEN" placeholder:"HOST:PORT" help:"Where browsers connect. Default 127.0.0.1:8080; port 0 takes a free one. The page's address is printed."`
 	serverFlags
+	keyFlag
 	Auth     string `env:"LENSBUS_AUTH" placeholder:"DIR" help:"Folder of lensbus auth: the people that the page lets in, and its certificate. Default: nobody is asked."`
 	Insecure bool   `env:"LENSBUS_INSECURE" help:"Listen for other machines although there is no authentication: everybody who reaches the port can watch every camera."`
 }
@@ -28,7 +30,11 @@ func (c *webCommand) Run(ctx context.Context, s *session) error {
 	if err := f.Web.Validate(); err != nil {
 		return usage(err)
 	}
-	conn, err := s.connect(ctx, c.serverFlags, f)
+	sealed, err := c.sealing(f)
+	if err != nil {
+		return err
+	}
+	conn, err := s.connect(ctx, c.serverFlags, f, sealed.connecting)
 	if err != nil {
 		return err
 	}
@@ -53,7 +59,7 @@ func (s *session) page(conn *bus.Conn, f file, ready func() error, all ...promet
 		if err != nil {
 			return err
 		}
-		return web.Run(ctx, f.Web, web.Deps{Bus: conn, Log: s.log, Metrics: registry, Ready: ready}, func(addr string) {
+		return web.Run(ctx, f.Web, web.Deps{Bus: conn, Log: s.log, Metrics: registry, Ready: ready, Export: recorder.Export}, func(addr string) {
 			_, _ = fmt.Fprintln(s.Stdout, pageURL(addr, f.Web.OrDefaults().TLS.Certificate != "")) // the page is served whether or not anybody reads this
 		})
 	}}

@@ -28,9 +28,10 @@ import (
 
 // file is the configuration file as package cli has it; TestFileIsTheCommandLines compares the two.
 type file struct {
-	Server  string `yaml:"server"`
-	Context string `yaml:"context"`
-	Creds   string `yaml:"creds"`
+	Server      string `yaml:"server"`
+	Context     string `yaml:"context"`
+	Creds       string `yaml:"creds"`
+	SealKeyFile string `yaml:"seal_key_file"`
 
 	Broker   broker.Config                             `yaml:"broker"`
 	Cameras  map[frame.CameraID]publisher.CameraConfig `yaml:"cameras"`

@@ -20,6 +20,7 @@ type exporting struct {
 	from, to time.Time
 	split    bool // end the file where the pictures change their size
 	w        io.Writer
+	open     func(frame.Frame) (frame.Frame, error) // of sealed pictures; nil: there is no key
 	begin    func(frames uint64, bytes int64) error // before the first byte
 	gap      func(frame.Gap) error
 
@@ -29,10 +30,13 @@ type exporting struct {
 	rest     time.Time // where a split one goes on
 }
 
-// export makes the file. Its errors wrap ErrNothing, [*segment.ChangeError] and those of w.
+// ErrSealed says that what is recorded is sealed, and that who was asked for a file of it has no key.
+var ErrSealed = errors.New("the pictures are sealed, and no key here opens them (--key FILE)")
+
+// export makes the file. Its errors wrap ErrNothing, ErrSealed, [*segment.ChangeError] and those of w.
 func (a *archive) export(ctx context.Context, e *exporting) error {
 	if !e.split {
-		if err := a.checkSizes(ctx, e.from, e.to); err != nil {
+		if err := a.checkSizes(ctx, e); err != nil {
 			return err
 		}
 	}
@@ -40,6 +44,11 @@ func (a *archive) export(ctx context.Context, e *exporting) error {
 	buffer := bufio.NewWriterSize(e.w, exportPiece)
 	err := segment.WriteMP4(buffer, func(yield func(segment.Record, error) bool) {
 		for found, err := range walker.frames(ctx) {
+			if err == nil {
+				if err = e.opened(&found); err == nil && found.frame.Data == nil {
+					continue
+				}
+			}
 			if err == nil {
 				err = e.take(ctx, a, found)
 			}
@@ -64,6 +73,36 @@ func (a *archive) export(ctx context.Context, e *exporting) error {
 		}
 	}
 	return buffer.Flush()
+}
+
+// opened makes of a sealed frame the picture, where there is a key. One whose seal is broken is a gap, and
+// without Data.
+func (e *exporting) opened(found *past) error {
+	f := found.frame
+	if e.open == nil {
+		if f.Codec.Sealed() && e.frames == 0 { // later it is a change of codec
+			return ErrSealed
+		}
+		return nil
+	}
+	var err error
+	found.frame, err = e.open(f)
+	rejected := new(frame.RejectError)
+	switch {
+	case errors.As(err, &rejected) && rejected.Reason == frame.ReasonSealed:
+		return ErrSealed
+	case errors.As(err, &rejected):
+		return e.tell(frame.Gap{From: f.Captured, To: f.Captured, Missing: 1, Reason: frame.GapRejected})
+	}
+	return err
+}
+
+// codec is what a file with frames of that codec has.
+func (e *exporting) codec(of frame.Codec) frame.Codec {
+	if e.open != nil && of == frame.SealedJPEG {
+		return frame.JPEG
+	}
+	return of
 }
 
 // take counts a frame and tells what is missing before it.
@@ -95,14 +134,14 @@ func (e *exporting) tell(gap frame.Gap) error {
 }
 
 // checkSizes finds a change of size before anything is written.
-func (a *archive) checkSizes(ctx context.Context, from, to time.Time) error {
-	infos, err := a.files(ctx, from, to)
+func (a *archive) checkSizes(ctx context.Context, e *exporting) error {
+	infos, err := a.files(ctx, e.from, e.to)
 	if err != nil {
 		return err
 	}
 	for i := 1; i < len(infos); i++ {
 		before, next := infos[i-1], infos[i]
-		if next.Width != before.Width || next.Height != before.Height || next.Codec != before.Codec {
+		if next.Width != before.Width || next.Height != before.Height || e.codec(next.Codec) != e.codec(before.Codec) {
 			return &segment.ChangeError{
 				From: frame.Frame{Codec: before.Codec, Width: before.Width, Height: before.Height},
 				Next: segment.Record{Frame: frame.Frame{Captured: next.Start, Codec: next.Codec, Width: next.Width, Height: next.Height}},

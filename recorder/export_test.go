@@ -109,7 +109,7 @@ func TestExportIsAFileForOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	var fromDir bytes.Buffer
-	result, err = ExportFolder(t.Context(), g.dir, "front", o, &fromDir, nil, nil)
+	result, err = ExportFolder(t.Context(), g.dir, "front", o, nil, &fromDir, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func TestExportOfTwoSizes(t *testing.T) {
 		t.Errorf("the second: %+v", result)
 	}
 	change := new(segment.ChangeError)
-	if _, err := ExportFolder(t.Context(), g.dir, "front", bus.ExportOptions{}, io.Discard, nil, nil); !errors.As(err, &change) {
+	if _, err := ExportFolder(t.Context(), g.dir, "front", bus.ExportOptions{}, nil, io.Discard, nil, nil); !errors.As(err, &change) {
 		t.Errorf("two sizes in the folder: %v", err)
 	}
 }
@@ -162,7 +162,7 @@ func TestExportFolderWhereTheClockWasPutBack(t *testing.T) {
 	g.record(101, 120)
 	for from, want := range map[int]uint64{61: 40, 41: 60 + 10} {
 		o := bus.ExportOptions{From: g.frames[from-1].Captured}
-		result, err := ExportFolder(t.Context(), g.dir, "front", o, io.Discard, nil, nil)
+		result, err := ExportFolder(t.Context(), g.dir, "front", o, nil, io.Discard, nil, nil)
 		if err != nil || result.Frames != want {
 			t.Errorf("from frame %d on: %+v, %v, want %d frames", from, result, err, want)
 		}
@@ -215,7 +215,7 @@ func TestExportFolderOfBadFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	result, err := ExportFolder(t.Context(), g.dir, "front", bus.ExportOptions{}, &out, nil, nil)
+	result, err := ExportFolder(t.Context(), g.dir, "front", bus.ExportOptions{}, nil, &out, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +235,7 @@ func TestExportFolderOfBadFiles(t *testing.T) {
 		{filepath.Join(g.dir, "nowhere"), "front", bus.ExportOptions{}, "no such file"},
 		{path(cut.Path), "front", bus.ExportOptions{}, "not a folder"},
 	} {
-		if _, err := ExportFolder(t.Context(), c.dir, c.id, c.o, io.Discard, nil, nil); err == nil || !strings.Contains(err.Error(), c.says) {
+		if _, err := ExportFolder(t.Context(), c.dir, c.id, c.o, nil, io.Discard, nil, nil); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s of %s: %v, want %q", c.id, c.dir, err, c.says)
 		}
 	}
@@ -244,7 +244,7 @@ func TestExportFolderOfBadFiles(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := ExportFolder(ctx, g.dir, "front", bus.ExportOptions{}, io.Discard, nil, nil); !errors.Is(err, context.Canceled) {
+	if _, err := ExportFolder(ctx, g.dir, "front", bus.ExportOptions{}, nil, io.Discard, nil, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }

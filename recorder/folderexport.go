@@ -18,9 +18,10 @@ import (
 // ExportFolder is [bus.Conn.Export] without a recorder and a broker: it reads the files of a
 // recorder's folder and nothing else, neither its lock nor its index, and changes nothing. A recorder
 // may be at work in the folder; what it has not written yet is not in the export. What it cannot read
-// is a gap in the result and a warning in log; nil discards. Its errors are one of the folder, an empty
-// range (it wraps [ErrNothing]), a change of size where o.Split is not set, and w's.
-func ExportFolder(ctx context.Context, dir string, id frame.CameraID, o bus.ExportOptions, w io.Writer, progress func(bus.ExportProgress), log *slog.Logger) (bus.ExportResult, error) {
+// is a gap in the result and a warning in log; nil discards. opener opens what is sealed; nil: there is no
+// key. Its errors are one of the folder, an empty range (it wraps [ErrNothing]), sealed pictures
+// without a key ([ErrSealed]), a change of size where o.Split is not set, and w's.
+func ExportFolder(ctx context.Context, dir string, id frame.CameraID, o bus.ExportOptions, opener bus.Opener, w io.Writer, progress func(bus.ExportProgress), log *slog.Logger) (bus.ExportResult, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
@@ -48,6 +49,9 @@ func ExportFolder(ctx context.Context, dir string, id frame.CameraID, o bus.Expo
 		from: o.From, to: o.To, split: o.Split,
 		begin: func(_ uint64, bytes int64) error { total = bytes; return nil },
 		gap:   func(gap frame.Gap) error { result.Gaps = append(result.Gaps, gap); return nil },
+	}
+	if opener != nil {
+		e.open = opener.Open
 	}
 	e.w = writerFunc(func(data []byte) (int, error) {
 		n, err := w.Write(data)

@@ -120,5 +120,8 @@ func told(err error) error {
 	if errors.Is(err, ErrNothing) {
 		return &bus.RecorderError{Code: 404, Text: err.Error()}
 	}
+	if errors.Is(err, ErrSealed) {
+		return &bus.RecorderError{Code: 423, Text: err.Error()}
+	}
 	return err
 }

@@ -3,6 +3,7 @@ package segment
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
@@ -16,9 +17,13 @@ import (
 // fileMark is how a segment begins, after the size of its first box.
 const fileMark = "ftypmp42"
 
+// sealedEntry is the sample entry of sealed pictures: one that no player takes for a codec that it
+// knows, so that none shows noise.
+const sealedEntry = "lbsj"
+
 // fileHead returns what a file begins with: ftyp and moov, with the time of the first frame.
 func fileHead(codec frame.Codec, width, height int, start time.Time) ([]byte, error) {
-	if codec != frame.JPEG {
+	if codec != frame.JPEG && codec != frame.SealedJPEG {
 		return nil, fmt.Errorf("%q is no codec that can be put into an MP4 file", codec)
 	}
 	var out seekablebuffer.Buffer
@@ -32,6 +37,14 @@ func fileHead(codec frame.Codec, width, height int, start time.Time) ([]byte, er
 	// The creation time, in seconds since 1904, is for people who look at a file with other programs.
 	if i, s := bytes.Index(head, []byte("mvhd")), start.Unix()+2082844800; i > 0 && s > 0 && s < 1<<32 {
 		binary.BigEndian.PutUint32(head[i+8:], uint32(s))
+	}
+	if codec.Sealed() {
+		entry, codecBox := bytes.Index(head, []byte("mp4v")), bytes.Index(head, []byte("esds"))
+		if entry < 0 || codecBox < entry {
+			return nil, errors.New("making the head of an MP4 file: no sample entry")
+		}
+		copy(head[entry:], sealedEntry)
+		copy(head[codecBox:], "skip") // a box that says nothing
 	}
 	return head, nil
 }

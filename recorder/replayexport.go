@@ -1,0 +1,110 @@
+package recorder
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/lensbus/lensbus/bus"
+	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/recorder/segment"
+)
+
+// Export is [bus.Conn.Export] for those who may have a key: of pictures that are sealed, of which their
+// recorder can make no file, it has them replayed, opens them with what conn opens with, and makes
+// the file here.
+func Export(ctx context.Context, conn *bus.Conn, id frame.CameraID, o bus.ExportOptions, w io.Writer, progress func(bus.ExportProgress)) (bus.ExportResult, error) {
+	result, err := conn.Export(ctx, id, o, w, progress)
+	refused := new(bus.RecorderError)
+	if !errors.As(err, &refused) || refused.Code != 423 || !conn.Opens() || result.Bytes > 0 {
+		return result, err
+	}
+	if progress == nil {
+		progress = func(bus.ExportProgress) {}
+	}
+	if !o.Split {
+		if err := oneSize(ctx, conn, id, o); err != nil {
+			return bus.ExportResult{}, err
+		}
+	}
+	replay, err := conn.Replay(ctx, id, bus.ReplayOptions{From: o.From, To: o.To})
+	if err != nil {
+		return bus.ExportResult{}, err
+	}
+	defer func() { _ = replay.Close() }() // has no error
+	e := replayExport{replay: replay, w: w, total: replay.Bytes(), progress: progress}
+	return e.run(ctx, o.Split)
+}
+
+// oneSize refuses a range with a change of size before anything is written, as a recorder does.
+func oneSize(ctx context.Context, conn *bus.Conn, id frame.CameraID, o bus.ExportOptions) error {
+	ranges, err := conn.Ranges(ctx, id, o.From, o.To)
+	if err != nil {
+		return err
+	}
+	for i := 1; i < len(ranges.Spans); i++ {
+		before, next := ranges.Spans[i-1], ranges.Spans[i]
+		if next.Width == before.Width && next.Height == before.Height {
+			continue
+		}
+		change := segment.ChangeError{
+			From: frame.Frame{Codec: frame.JPEG, Width: before.Width, Height: before.Height},
+			Next: segment.Record{Frame: frame.Frame{Captured: next.From, Codec: frame.JPEG, Width: next.Width, Height: next.Height}},
+		}
+		return &bus.RecorderError{Camera: id, Verb: frame.VerbExport, Code: 409, Text: change.Error() + ": export up to there and from there on, or with split"}
+	}
+	return nil
+}
+
+// replayExport makes a file of what is replayed.
+type replayExport struct {
+	replay   *bus.Replay
+	w        io.Writer
+	total    int64
+	progress func(bus.ExportProgress)
+
+	result   bus.ExportResult
+	captured time.Time
+}
+
+func (e *replayExport) run(ctx context.Context, split bool) (bus.ExportResult, error) {
+	buffer := bufio.NewWriterSize(writerFunc(e.write), exportPiece)
+	err := segment.WriteMP4(buffer, func(yield func(segment.Record, error) bool) {
+		for {
+			f, err := e.replay.Next(ctx)
+			if gap := e.replay.Gap(); gap != nil && len(e.result.Gaps) < frame.MaxRanges {
+				e.result.Gaps = append(e.result.Gaps, *gap)
+			}
+			if errors.Is(err, io.EOF) {
+				return
+			}
+			if err == nil {
+				e.result.Frames++
+				e.captured = f.Captured
+			}
+			if !yield(segment.Record{Frame: f}, err) || err != nil {
+				return
+			}
+		}
+	})
+	change := new(segment.ChangeError)
+	switch {
+	case errors.Is(err, segment.ErrNoFrames):
+		return e.result, ErrNothing
+	case errors.As(err, &change) && split:
+		e.result.Rest = change.Next.Captured
+		e.result.Frames-- // that one is for the next file
+	case err != nil:
+		return e.result, err
+	}
+	return e.result, buffer.Flush()
+}
+
+func (e *replayExport) write(data []byte) (int, error) {
+	n, err := e.w.Write(data)
+	e.result.Bytes += int64(n)
+	e.progress(bus.ExportProgress{Bytes: e.result.Bytes, Total: e.total, Captured: e.captured})
+	return n, err
+}
