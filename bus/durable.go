@@ -95,9 +95,17 @@ type DurableState struct {
 	Reason string
 	// Pending is how many messages the stream had that were not delivered here, as far as known.
 	Pending uint64
+	// Limits are the stream's; nil where they are not known.
+	Limits *KeptLimits
 	// Duplicates and Lost count messages that came a second time, and those that the stream had
 	// dropped before they were delivered.
 	Duplicates, Lost uint64
+}
+
+// KeptLimits are how long and how much a stream keeps; 0: there is no such limit.
+type KeptLimits struct {
+	Age   time.Duration
+	Bytes int64
 }
 
 // Durable receives everything that a camera's stream holds, in order, nothing twice and nothing

@@ -85,7 +85,13 @@ func (d *Durable) bind(ctx context.Context) error {
 	if most := info.Config.MaxRequestMaxBytes; most > 0 {
 		d.pullBytes = min(d.pullBytes, most)
 	}
-	d.count(func(s *DurableState) { s.Pending = info.NumPending + uint64(info.NumAckPending) })
+	var limits *KeptLimits
+	if stream != nil {
+		limits = &KeptLimits{Age: max(0, stream.Config.MaxAge), Bytes: max(0, stream.Config.MaxBytes)}
+	}
+	d.count(func(s *DurableState) {
+		s.Pending, s.Limits = info.NumPending+uint64(info.NumAckPending), limits
+	})
 	return d.rewind(ctx, info)
 }
 

@@ -165,6 +165,10 @@ func (c *camera) follow(ctx context.Context, t *tape) error {
 	defer due.Stop()
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
+	resume := time.NewTimer(time.Hour)
+	resume.Stop()
+	defer resume.Stop()
+	frames, held := t.durable.Frames(), throttle{lane: &c.r.catching}
 	quiet, armed := time.Now(), false
 	for {
 		if owing := t.owing(); owing != armed {
@@ -181,13 +185,22 @@ func (c *camera) follow(ctx context.Context, t *tape) error {
 			if err := t.settle(ctx); err != nil {
 				return err
 			}
-		case s, open := <-t.durable.Frames():
+		case <-resume.C:
+			frames = t.durable.Frames()
+		case s, open := <-frames:
 			if !open {
 				return errors.New("the connection was closed")
 			}
 			quiet = time.Now()
 			if err := t.take(ctx, s); err != nil {
 				return err
+			}
+			if !held.took(s) {
+				continue
+			}
+			if wait := held.wait(s, t.durable.State().Limits, int64(c.r.config().CatchUp)); wait > 0 {
+				frames = nil
+				resume.Reset(wait)
 			}
 		case <-due.C:
 			armed = false // and again, where the broker was not there

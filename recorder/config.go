@@ -39,6 +39,11 @@ type Config struct {
 	// MinFree is how much stays free on the volume: the oldest files of all cameras go for it, and
 	// where there are none left, recording stops until there is room. Default 1GiB.
 	MinFree bytesize.Bytes `yaml:"min_free"`
+	// CatchUp is how many bytes a second are fetched, of all cameras that are behind together, so
+	// that live pictures do not wait for it. It is exceeded where a camera would catch up with less
+	// than two seconds of the stream in a second, and where the stream's limits are near. Default
+	// 32MiB.
+	CatchUp bytesize.Bytes `yaml:"catch_up"`
 	// Replays is how many replays and exports run at a time. Default 32.
 	Replays int `yaml:"replays"`
 
@@ -53,6 +58,7 @@ const (
 	DefaultSegmentBytes = 2 * bytesize.GiB
 	DefaultPart         = time.Second
 	DefaultMinFree      = bytesize.GiB
+	DefaultCatchUp      = 32 * bytesize.MiB
 )
 
 // OrDefaults returns c with zero fields replaced by their defaults.
@@ -68,6 +74,9 @@ func (c Config) OrDefaults() Config {
 	}
 	if c.MinFree == 0 {
 		c.MinFree = DefaultMinFree
+	}
+	if c.CatchUp == 0 {
+		c.CatchUp = DefaultCatchUp
 	}
 	if c.Replays == 0 {
 		c.Replays = defaultReplays
@@ -114,6 +123,9 @@ func (c Config) Validate() error {
 	}
 	if c.MinFree < 0 {
 		wrong("min_free: %d is negative", c.MinFree)
+	}
+	if c.CatchUp < bytesize.MiB {
+		wrong("catch_up: %s is less than 1MiB", c.CatchUp)
 	}
 	if c.Replays < 1 || c.Replays > 10_000 {
 		wrong("replays: %d is outside 1 to 10000", c.Replays)

@@ -77,6 +77,7 @@ type recorder struct {
 	left       map[frame.CameraID][]stuckPart    // segments that could not be closed, of cameras that do not run
 	unindexed  map[frame.CameraID][]segment.Info // and those that are not in the index yet
 	replays    replays
+	catching   lane
 	sweeping   chan struct{} // a token asks for a sweep at once
 
 	mu      sync.Mutex
