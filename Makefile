@@ -16,7 +16,7 @@ GOTESTFLAGS ?=
 
 TEST     := -buildvcs=false -timeout 20m $(GOTESTFLAGS)
 # Packages whose tests start servers, processes and browsers. OpenCV changes none of their code.
-ONCE     := broker bus recorder test/clock test/e2e test/nemesis viewer/web
+ONCE     := broker bus recorder test/clock test/e2e test/nemesis test/scale viewer/web
 # Packages whose tests watch the age of pictures, which a busy machine makes old: one at a time.
 ALONE    := bus test/e2e viewer/web viewer/window
 EMPTY    :=
@@ -38,6 +38,10 @@ ifneq ($(FOOTAGE),)
 export LENSBUS_TEST_FOOTAGE ?= $(FOOTAGE)
 endif
 
+# What is built and installed, and where the Debian package goes.
+BIN ?= bin/lensbus
+DEB ?= .build/deb
+
 # Asked when a recipe runs, because deps may just have installed it.
 HAVE_OPENCV = pkg-config --exists opencv4 2>/dev/null && command -v g++ >/dev/null
 
@@ -46,17 +50,17 @@ HAVE_OPENCV = pkg-config --exists opencv4 2>/dev/null && command -v g++ >/dev/nu
 run: ## Install what is missing, build, and start the demo (ARGS="up -c FILE" for another command)
 	@.ci/deps build || echo "deps: going on without OpenCV"
 	@$(MAKE) --no-print-directory build
-	@exec bin/lensbus $(or $(ARGS),up)
+	@exec $(BIN) $(or $(ARGS),up)
 
 .PHONY: build
 build: ## Build bin/lensbus, with OpenCV where its development package is
-	@mkdir -p bin
+	@mkdir -p $(dir $(BIN))
 	@if $(HAVE_OPENCV); then \
-		echo "building bin/lensbus $(VERSION) with OpenCV $$(pkg-config --modversion opencv4) (the first time takes a minute)"; \
-		CGO_ENABLED=1 $(GO) build $(BUILD) -tags $(OPENCV_TAGS) -o bin/lensbus .; \
+		echo "building $(BIN) $(VERSION) with OpenCV $$(pkg-config --modversion opencv4) (the first time takes a minute)"; \
+		CGO_ENABLED=1 $(GO) build $(BUILD) -tags $(OPENCV_TAGS) -o $(BIN) .; \
 	else \
-		echo "building bin/lensbus $(VERSION) without OpenCV: no v4l2:, file:, rtsp: and opencv: sources, no window (make deps installs it)"; \
-		CGO_ENABLED=0 $(GO) build $(BUILD) -o bin/lensbus .; \
+		echo "building $(BIN) $(VERSION) without OpenCV: no v4l2:, file:, rtsp: and opencv: sources, no window (make deps installs it)"; \
+		CGO_ENABLED=0 $(GO) build $(BUILD) -o $(BIN) .; \
 	fi
 
 .PHONY: deps
@@ -76,8 +80,8 @@ install: build install-only ## Install program, man pages, completion, systemd's
 
 .PHONY: install-only
 install-only:
-	install -D -m 0755 bin/lensbus $(DESTDIR)$(prefix)/bin/lensbus
-	rm -rf .build/manual && bin/lensbus manual --dir .build/manual --bash .build/manual/lensbus && gzip -9nf .build/manual/*.1
+	install -D -m 0755 $(BIN) $(DESTDIR)$(prefix)/bin/lensbus
+	rm -rf .build/manual && $(BIN) manual --dir .build/manual --bash .build/manual/lensbus && gzip -9nf .build/manual/*.1
 	install -D -m 0644 -t $(DESTDIR)$(prefix)/share/man/man1 .build/manual/*.1.gz
 	install -D -m 0644 -t $(DESTDIR)$(prefix)/share/bash-completion/completions .build/manual/lensbus
 	install -d $(DESTDIR)$(prefix)/lib/systemd/system $(DESTDIR)$(prefix)/lib/sysusers.d
@@ -93,9 +97,9 @@ install-only:
 
 .PHONY: deb
 deb: build ## A Debian package in .build/deb
-	rm -rf .build/deb
-	packaging/deb/build $(VERSION) .build/deb
-	@if command -v lintian >/dev/null; then lintian --fail-on error,warning .build/deb/*_$$(dpkg --print-architecture).deb; else echo "NOT CHECKED: the package, because there is no lintian here" >&2; fi
+	rm -rf $(DEB)
+	BIN=$(BIN) packaging/deb/build $(VERSION) $(DEB)
+	@if command -v lintian >/dev/null; then lintian --fail-on error,warning $(DEB)/*_$$(dpkg --print-architecture).deb; else echo "NOT CHECKED: the package, because there is no lintian here" >&2; fi
 
 ##@ Check
 .PHONY: test
@@ -130,9 +134,17 @@ test-v4l2: ## Real V4L2 drivers, in a virtual machine that it boots
 test-compose: ## Images and compose files, with the docker on this machine
 	@test/compose/run
 
+.PHONY: test-systemd
+test-systemd: ## The Debian package and its units, with a systemd in a container
+	@test/systemd/run
+
 .PHONY: test-hosts
 test-hosts: ## Several hosts on one machine, and what goes wrong between them (root; 15 min, HOSTS_SHORT=1: 5)
 	@test/hosts/run
+
+.PHONY: test-cluster
+test-cluster: ## Three NATS servers, a site and its hub, and what goes wrong between them, with figures (12 min)
+	LENSBUS_CLUSTER_LONG=1 CGO_ENABLED=0 $(GO) test -buildvcs=false -count 1 -v -parallel 1 -timeout 40m $(GOTESTFLAGS) ./test/cluster
 
 .PHONY: lint
 lint: ## Format, vet and staticcheck, without OpenCV and with it
@@ -170,6 +182,12 @@ fuzz: ## Every fuzz target for FUZZTIME (20s) each
 soak: ## Recording under kill -9: SOAK_DURATION (5m), SOAK_CAMERAS, SOAK_RECORDER_KILLS, SOAK_BROKER_KILLS; NEMESIS_SEED repeats one
 	SOAK_DURATION=$(SOAK_DURATION) SOAK_CAMERAS=$(SOAK_CAMERAS) SOAK_RECORDER_KILLS=$(SOAK_RECORDER_KILLS) SOAK_BROKER_KILLS=$(SOAK_BROKER_KILLS) \
 		CGO_ENABLED=0 $(GO) test -buildvcs=false -count 1 -v -timeout 24h -run '^TestSoak$$' $(GOTESTFLAGS) ./test/nemesis
+
+SCALE ?=
+
+.PHONY: scale
+scale: ## What 8, 16, 32 and 64 cameras cost each role; SCALE="-cameras 8 -watch every" for less (-help says more)
+	@CGO_ENABLED=0 $(GO) run -buildvcs=false ./test/scale $(SCALE)
 
 .PHONY: bench
 bench: ## Benchmarks with allocations (BENCH=REGEXP, BENCHTIME=1s)

@@ -68,9 +68,10 @@ func readAuthority(certificate, key []byte) (*authority, error) {
 	return &authority{parsed, signer}, nil
 }
 
-// server issues a certificate for a server by these names and addresses.
+// server issues a certificate for a server by these names and addresses. It is good for both ends of a
+// connection, because the NATS servers of a cluster show theirs to each other.
 func (a *authority) server(now time.Time, hosts []string) (certificate, key []byte, err error) {
-	template := &x509.Certificate{Subject: pkix.Name{CommonName: hosts[0]}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
+	template := &x509.Certificate{Subject: pkix.Name{CommonName: hosts[0]}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
 	for _, host := range hosts {
 		if ip := net.ParseIP(host); ip != nil {
 			template.IPAddresses = append(template.IPAddresses, ip)
