@@ -14,6 +14,7 @@ import (
 // even its Close gets through.
 type abortable struct {
 	inner nats.CustomDialer // what dialed before; nil: plain TCP
+	room  *room             // is told what is written to it; nil: nobody asks
 
 	mu   sync.Mutex
 	conn net.Conn
@@ -42,6 +43,9 @@ func (a *abortable) Dial(network, address string) (net.Conn, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.conn = conn
+	if a.room != nil {
+		return a.room.measured(conn), nil
+	}
 	return conn, nil
 }
 

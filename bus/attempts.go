@@ -95,6 +95,9 @@ type attempt struct {
 
 func (t *attempt) end() { t.once.Do(func() { close(t.over) }) }
 
+// NetConn is the connection itself.
+func (t *attempt) NetConn() net.Conn { return t.Conn }
+
 // Close implements net.Conn.
 func (t *attempt) Close() error {
 	t.end()

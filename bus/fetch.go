@@ -19,6 +19,7 @@ func (k *link) fetch(ctx context.Context, nc *nats.Conn, hold time.Duration) err
 		return err
 	}
 	k.mu.Lock()
+	k.roundTrip = roundTrip
 	for _, leg := range k.legs { // what had no picture before may have one now
 		leg.direct = !leg.live.preview && !leg.isRefused()
 	}
@@ -29,8 +30,8 @@ func (k *link) fetch(ctx context.Context, nc *nats.Conn, hold time.Duration) err
 	turn := make(chan struct{}, 1) // one picture on the link at a time: two would both take twice as long
 	k.each(inner, func(ctx context.Context, leg *leg) {
 		for ctx.Err() == nil {
-			wait := k.fetchOne(ctx, nc, leg, turn, roundTrip, hold > 0)
-			if took := time.Since(began); took >= hold && k.fits(took) {
+			wait := k.fetchOne(ctx, nc, leg, turn, hold > 0)
+			if took := time.Since(began); took >= hold && k.fits(took) && k.isTimed(ctx, nc, turn) {
 				cancel()
 				return
 			}
@@ -40,8 +41,34 @@ func (k *link) fetch(ctx context.Context, nc *nats.Conn, hold time.Duration) err
 	return ctx.Err()
 }
 
+// isTimed times the round trip again, with no picture on the link, and is false where it is quicker than it
+// was taken to be: what was left behind on a slow link is on its way for a while, and delays the first
+// round trip by what later pictures then seem to take less. The capacity is found out anew.
+func (k *link) isTimed(ctx context.Context, nc *nats.Conn, turn chan struct{}) bool {
+	select {
+	case turn <- struct{}{}:
+		defer func() { <-turn }()
+	case <-ctx.Done():
+		return false
+	}
+	again, err := exchange(ctx, nc)
+	if err != nil {
+		return false
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.roundTrip-again <= max(again/4, leastTrip) {
+		return true
+	}
+	k.roundTrip, k.roomy = again, capacity{}
+	return false
+}
+
+// leastTrip is how much a round trip may vary on any link.
+const leastTrip = 2 * time.Millisecond
+
 // fetchOne gets one picture and returns how long to wait before the next.
-func (k *link) fetchOne(ctx context.Context, nc *nats.Conn, leg *leg, turn chan struct{}, roundTrip time.Duration, behind bool) time.Duration {
+func (k *link) fetchOne(ctx context.Context, nc *nats.Conn, leg *leg, turn chan struct{}, behind bool) time.Duration {
 	ctx, cancel := context.WithTimeout(ctx, fetchLimit)
 	defer cancel()
 	direct, limit := k.mayAsk(leg)
@@ -53,9 +80,9 @@ func (k *link) fetchOne(ctx context.Context, nc *nats.Conn, leg *leg, turn chan 
 	case !direct && !behind:
 		looking, cancel := context.WithTimeout(ctx, firstLook)
 		defer cancel()
-		return k.awaitOne(looking, nc, leg, roundTrip)
+		return k.awaitOne(looking, nc, leg)
 	case !direct:
-		return k.awaitOne(ctx, nc, leg, roundTrip)
+		return k.awaitOne(ctx, nc, leg)
 	}
 	select {
 	case turn <- struct{}{}:
@@ -95,7 +122,7 @@ func (k *link) fetchOne(ctx context.Context, nc *nats.Conn, leg *leg, turn chan 
 		return mostWait / 4
 	}
 	leg.live.accept(f)
-	k.roomy.observe(len(f.Data), took, roundTrip)
+	k.roomy.observe(len(f.Data), took, k.roundTrip)
 	return leg.pace.fetched(f.Epoch, f.Seq, f.Captured, len(f.Data)) - time.Since(asked)
 }
 
@@ -103,7 +130,7 @@ func (k *link) fetchOne(ctx context.Context, nc *nats.Conn, leg *leg, turn chan 
 // one message, so that nothing can queue behind it. What the link carries shows less well, because
 // the wait for the next frame is part of the time; so it begins at a random moment between two
 // frames, and the best of several counts.
-func (k *link) awaitOne(ctx context.Context, nc *nats.Conn, leg *leg, roundTrip time.Duration) time.Duration {
+func (k *link) awaitOne(ctx context.Context, nc *nats.Conn, leg *leg) time.Duration {
 	asked := time.Now()
 	sub, err := nc.SubscribeSync(leg.live.subject())
 	if err != nil {
@@ -124,7 +151,7 @@ func (k *link) awaitOne(ctx context.Context, nc *nats.Conn, leg *leg, roundTrip 
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	leg.awaited++
-	k.roomy.observe(len(f.Data), time.Since(asked), roundTrip)
+	k.roomy.observe(len(f.Data), time.Since(asked), k.roundTrip)
 	leg.pace.fetched(f.Epoch, f.Seq, f.Captured, len(f.Data))
 	return rand.N(leg.pace.orAssumed())
 }

@@ -31,6 +31,8 @@ type link struct {
 	changed  chan struct{} // closed and replaced when a leg comes or goes
 	fetching bool
 	roomy    capacity
+	// roundTrip of an empty message while the link fetches.
+	roundTrip time.Duration
 }
 
 // leg is one Live on the link.

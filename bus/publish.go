@@ -83,7 +83,7 @@ func (c *Conn) Publisher(id frame.CameraID) (*Publisher, error) {
 	if c.frames == nil {
 		// A frame leaves in one write where the client's buffer holds it whole; with the default
 		// of 32 KB its last two bytes wait for a second one.
-		frames := new(framesConn)
+		frames := &framesConn{abortable: abortable{room: new(room)}}
 		nc, err := c.dial("frames", nats.WriteBufferSize(2<<20), frames.option, frames.watch)
 		if err != nil {
 			return nil, fmt.Errorf("connect to NATS: %w", err)
@@ -98,6 +98,12 @@ func (c *Conn) Publisher(id frame.CameraID) (*Publisher, error) {
 
 // MaxBytes is how large a frame's data may be on this server now; 0 while there is no connection.
 func (p *Publisher) MaxBytes() int { return int(max(0, p.nc.limit.Load()-headerRoom)) }
+
+// Room says whether a frame that is published now leaves at once. Where it does not, the way to the
+// server is slower than what is sent on it, or broken: who publishes on would see every later frame
+// come later. Wait some milliseconds, and publish what is the newest then. It is true while there is no
+// connection, and where the system does not tell how much of what was sent has arrived.
+func (p *Publisher) Room() bool { return p.nc.room.is(time.Now()) }
 
 // Publish sends f, whose headers must be true (see frame.Frame), and does not wait for anybody to
 // receive it. It may wait for the network for as long as a frame takes to leave: at most 10 s when

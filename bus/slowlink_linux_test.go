@@ -18,7 +18,7 @@ import (
 )
 
 // slowLink passes TCP connections on to a server and carries a limited number of bytes per second
-// in all towards the client. It holds next to nothing itself, so that what queues, queues in the
+// in all towards the client, or towards the server. It holds next to nothing itself, so that what queues, queues in the
 // server.
 type slowLink struct {
 	listener net.Listener
@@ -28,6 +28,17 @@ type slowLink struct {
 }
 
 func newSlowLink(t *testing.T, server string, rate int64) *slowLink {
+	t.Helper()
+	return newLimitedLink(t, server, rate, false)
+}
+
+// newSlowUplink limits what goes to the server instead.
+func newSlowUplink(t *testing.T, server string, rate int64) *slowLink {
+	t.Helper()
+	return newLimitedLink(t, server, rate, true)
+}
+
+func newLimitedLink(t *testing.T, server string, rate int64, up bool) *slowLink {
 	t.Helper()
 	// Loopback's segments of 64 KB do not go with small buffers: the sender would wait for its timer.
 	segments := func(_, _ string, c syscall.RawConn) (err error) {
@@ -55,12 +66,16 @@ func newSlowLink(t *testing.T, server string, rate int64) *slowLink {
 				_ = client.Close()
 				continue
 			}
-			_ = upstream.(*net.TCPConn).SetReadBuffer(16 << 10)
-			_ = client.(*net.TCPConn).SetWriteBuffer(16 << 10)
+			from, to := upstream, client
+			if up {
+				from, to = client, upstream
+			}
+			_ = from.(*net.TCPConn).SetReadBuffer(16 << 10)
+			_ = to.(*net.TCPConn).SetWriteBuffer(16 << 10)
 			hangUp := context.AfterFunc(ctx, func() { _ = client.Close(); _ = upstream.Close() })
 			var both sync.WaitGroup
-			both.Go(func() { _, _ = io.Copy(upstream, client); reset(upstream); _ = client.Close() })
-			both.Go(func() { l.copy(ctx, client, upstream); reset(upstream); _ = client.Close() })
+			both.Go(func() { _, _ = io.Copy(from, to); reset(upstream); _ = client.Close() })
+			both.Go(func() { l.copy(ctx, to, from); reset(upstream); _ = client.Close() })
 			wg.Go(func() { both.Wait(); hangUp() })
 		}
 	})

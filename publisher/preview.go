@@ -39,7 +39,7 @@ func (c *camera) preview(ctx context.Context) {
 		if err != nil {
 			return
 		}
-		if c.state.now().Sub(f.Captured) > staleAfter || !thin.pass(f.Captured) {
+		if c.state.now().Sub(f.Captured) > staleAfter || !c.sender.out.Room() || !thin.pass(f.Captured) {
 			continue
 		}
 		small, err := shrinkTo(f, frame.PreviewWidth, previewQuality)

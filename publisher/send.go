@@ -52,8 +52,37 @@ func (s *sender) run(ctx context.Context, pictures *source.Slot[source.Picture])
 		if err != nil {
 			return
 		}
+		if picture, err = s.whenThereIsRoom(ctx, pictures, picture); err != nil {
+			return
+		}
 		s.send(ctx, picture)
 	}
+}
+
+// roomEvery is how often it is looked whether the network takes another frame: a fraction of what one
+// takes on a line on which that has to be waited for.
+const roomEvery = 5 * time.Millisecond
+
+// whenThereIsRoom waits until a frame can leave at once and returns the newest picture then. Those
+// before it are dropped: the way to the broker is slower than the camera.
+func (s *sender) whenThereIsRoom(ctx context.Context, pictures *source.Slot[source.Picture], picture source.Picture) (source.Picture, error) {
+	if s.out.Room() {
+		return picture, nil
+	}
+	tick := time.NewTicker(roomEvery)
+	defer tick.Stop()
+	for !s.out.Room() {
+		select {
+		case <-ctx.Done():
+			return picture, ctx.Err()
+		case <-tick.C:
+		}
+		if newer, ok := pictures.TryTake(); ok {
+			s.drop(source.DropNetwork, "", nil)
+			picture = newer
+		}
+	}
+	return picture, nil
 }
 
 func (s *sender) send(ctx context.Context, picture source.Picture) {

@@ -65,6 +65,17 @@ func (s *Slot[T]) Take(ctx context.Context) (T, error) {
 	}
 }
 
+// TryTake is Take that does not wait: it is false where there is no value. It is for the goroutine that
+// takes.
+func (s *Slot[T]) TryTake() (T, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var zero T
+	v, was := s.value, s.full
+	s.value, s.full = zero, false
+	return v, was
+}
+
 // Close ends the slot: Take returns what is still in it, then err. The first Close counts.
 func (s *Slot[T]) Close(err error) {
 	s.mu.Lock()
