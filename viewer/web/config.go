@@ -18,16 +18,21 @@ var ErrInsecure = errors.New("no authentication")
 
 // The defaults of [Config].
 const (
-	DefaultListen       = "127.0.0.1:8080"
-	DefaultMaxViewers   = 1024
-	DefaultMaxPerson    = 256
-	DefaultStall        = 30 * time.Second
-	DefaultLinger       = 5 * time.Second
-	DefaultPreviewFPS   = 10
-	DefaultHeaderWait   = 10 * time.Second
-	DefaultIdle         = time.Minute
-	DefaultMaxHeader    = 16 << 10
-	DefaultMaxConnsIdle = 1024
+	DefaultListen     = "127.0.0.1:8080"
+	DefaultMaxViewers = 1024
+	DefaultMaxPerson  = 256
+	DefaultMaxReplays = 128
+	DefaultMaxExports = 8
+	// Of one person.
+	DefaultMaxReplaysPerson = 32
+	DefaultMaxExportsPerson = 4
+	DefaultStall            = 30 * time.Second
+	DefaultLinger           = 5 * time.Second
+	DefaultPreviewFPS       = 10
+	DefaultHeaderWait       = 10 * time.Second
+	DefaultIdle             = time.Minute
+	DefaultMaxHeader        = 16 << 10
+	DefaultMaxConnsIdle     = 1024
 )
 
 // Config is the page's section of the configuration file. The zero value of a field is its
@@ -47,9 +52,14 @@ type Config struct {
 	People string    `yaml:"people"`
 	TLS    TLSConfig `yaml:"tls"`
 	// Hosts are further names that the page is called by, without port: cameras.example.org. A
-	// request for another name is refused (a foreign page could have its own name point here),
-	// except that a Listen beyond loopback without Hosts answers to every name. Default none.
+	// request for another name is refused, because a foreign page could have its own name point here.
+	// Without Hosts, a Listen beyond loopback answers to names without a dot, this machine's own and those
+	// of its certificate. Default none.
 	Hosts []string `yaml:"hosts"`
+	// TrustedProxies are addresses and networks of reverse proxies in front of the page: what they say
+	// in X-Forwarded-For is whom wrong logins count for, and X-Forwarded-Proto: https makes the cookie
+	// Secure. Default none: nobody's word is taken.
+	TrustedProxies []string `yaml:"trusted_proxies"`
 
 	// MaxViewers is how many streams, sockets and waiting snapshots there may be at a time, all
 	// cameras together. Default 1024. The next one gets 503.
@@ -57,6 +67,14 @@ type Config struct {
 	// MaxViewersPerson is how many of them one person or program may have, where the page has people.
 	// Default 256. The next one gets 429.
 	MaxViewersPerson int `yaml:"max_viewers_person"`
+	// MaxReplays is how many replays there may be at a time, and MaxReplaysPerson of one person or
+	// program. Defaults 128 and 32.
+	MaxReplays       int `yaml:"max_replays"`
+	MaxReplaysPerson int `yaml:"max_replays_person"`
+	// MaxExports is how many exports there may be at a time, each of which reads from a recorder as fast
+	// as its client takes, and MaxExportsPerson of one person or program. Defaults 8 and 4.
+	MaxExports       int `yaml:"max_exports"`
+	MaxExportsPerson int `yaml:"max_exports_person"`
 	// MaxConnections is how many connections may be open that watch nothing. Default 1024. The next
 	// one is closed.
 	MaxConnections int `yaml:"max_connections"`
@@ -98,6 +116,10 @@ func (c Config) OrDefaults() Config {
 	}
 	orDefault(&c.MaxViewers, DefaultMaxViewers)
 	orDefault(&c.MaxViewersPerson, DefaultMaxPerson)
+	orDefault(&c.MaxReplays, DefaultMaxReplays)
+	orDefault(&c.MaxReplaysPerson, DefaultMaxReplaysPerson)
+	orDefault(&c.MaxExports, DefaultMaxExports)
+	orDefault(&c.MaxExportsPerson, DefaultMaxExportsPerson)
 	orDefault(&c.MaxConnections, DefaultMaxConnsIdle)
 	orDefault(&c.Stall, DefaultStall)
 	orDefault(&c.Linger, DefaultLinger)
@@ -137,6 +159,9 @@ func (c Config) Validate() error {
 	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
 		wrong("tls: certificate and key go together: give both files or none")
 	}
+	if _, err := parseProxies(c.TrustedProxies); err != nil {
+		wrong("trusted_proxies: %w", err)
+	}
 	for _, name := range c.Hosts {
 		if name == "" || strings.ContainsAny(name, "/*:@ ") {
 			wrong("hosts: %q is not a host name without port, such as cameras.example.org", name)
@@ -144,6 +169,10 @@ func (c Config) Validate() error {
 	}
 	between(wrong, "max_viewers", c.MaxViewers, 1, 100_000)
 	between(wrong, "max_viewers_person", c.MaxViewersPerson, 1, 100_000)
+	between(wrong, "max_replays", c.MaxReplays, 1, 10_000)
+	between(wrong, "max_replays_person", c.MaxReplaysPerson, 1, 10_000)
+	between(wrong, "max_exports", c.MaxExports, 1, 1000)
+	between(wrong, "max_exports_person", c.MaxExportsPerson, 1, 1000)
 	between(wrong, "max_connections", c.MaxConnections, 1, 100_000)
 	between(wrong, "stall", c.Stall, 100*time.Millisecond, time.Hour)
 	between(wrong, "linger", c.Linger, -time.Hour, time.Hour)

@@ -75,15 +75,18 @@ func (s *Server) person(r *http.Request) (login.Person, bool) {
 	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
 		return s.door.Token(token)
 	}
-	cookie, err := r.Cookie(s.cookieName())
+	cookie, err := r.Cookie(s.cookieName(r))
 	if err != nil {
 		return login.Person{}, false
 	}
 	return s.door.Session(cookie.Value)
 }
 
-func (s *Server) cookieName() string {
-	if s.secure() {
+// secure says whether the browser's connection is encrypted: here, or at a proxy that is trusted.
+func (s *Server) secure(r *http.Request) bool { return s.pair != nil || s.proxies.encrypted(r) }
+
+func (s *Server) cookieName(r *http.Request) string {
+	if s.secure(r) {
 		return cookieNameSecure
 	}
 	return cookieName
@@ -109,14 +112,18 @@ func (s *Server) authorised(r *http.Request, id frame.CameraID) error {
 // everything lets only those pass who may see every camera, because what follows tells of them all.
 func (s *Server) everything(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.door != nil {
-			if person, ok := r.Context().Value(personKey{}).(login.Person); !ok || !person.All {
-				s.refuse(w, r, http.StatusForbidden, "these numbers tell of every camera: only who may see all of them gets them")
-				return
-			}
+		if !s.seesAll(r) {
+			s.refuse(w, r, http.StatusForbidden, "these numbers tell of every camera: only who may see all of them gets them")
+			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// seesAll says whether who asks may see every camera.
+func (s *Server) seesAll(r *http.Request) bool {
+	person, ok := r.Context().Value(personKey{}).(login.Person)
+	return s.door == nil || ok && person.All
 }
 
 // recheckEvery is how often a viewer that watches on is asked for again: a session ends, a person is
@@ -205,43 +212,44 @@ func (s *Server) serveLogin(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // it was for the body
-	secret, err := s.door.Login(r.Context(), origin(r.RemoteAddr), who.Name, who.Password)
+	from := origin(s.proxies.client(r))
+	secret, err := s.door.Login(r.Context(), from, who.Name, who.Password)
 	switch {
 	case errors.Is(err, login.ErrTooMany):
 		if now := time.Now().UnixNano(); now-s.tooMany.Swap(now) > int64(time.Minute) { // not each of a thousand
-			s.log.Warn("too many wrong logins", "from", origin(r.RemoteAddr))
+			s.log.Warn("too many wrong logins", "from", from)
 		}
 		w.Header().Set("Retry-After", "10")
 		s.refuse(w, r, http.StatusTooManyRequests, err.Error())
 		return
 	case errors.Is(err, login.ErrWrong):
-		s.log.Info("wrong login", "from", origin(r.RemoteAddr)) // no name: people type passwords there
+		s.log.Info("wrong login", "from", from) // no name: people type passwords there
 		s.refuse(w, r, http.StatusUnauthorized, err.Error())
 		return
 	case err != nil: // the client has gone
 		return
 	}
-	s.log.Info("logged in", "person", who.Name, "from", origin(r.RemoteAddr))
-	s.setCookie(w, secret, int(login.SessionLimit.Seconds()))
+	s.log.Info("logged in", "person", who.Name, "from", from)
+	s.setCookie(w, r, secret, int(login.SessionLimit.Seconds()))
 	w.WriteHeader(http.StatusNoContent)
 }
 
 // serveLogout ends the session.
 func (s *Server) serveLogout(w http.ResponseWriter, r *http.Request) {
 	if s.door != nil {
-		if cookie, err := r.Cookie(s.cookieName()); err == nil {
+		if cookie, err := r.Cookie(s.cookieName(r)); err == nil {
 			s.door.Logout(cookie.Value)
 		}
-		s.setCookie(w, "", -1)
+		s.setCookie(w, r, "", -1)
 	}
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func (s *Server) setCookie(w http.ResponseWriter, value string, seconds int) {
+func (s *Server) setCookie(w http.ResponseWriter, r *http.Request, value string, seconds int) {
 	w.Header().Set("Cache-Control", "no-store")
 	http.SetCookie(w, &http.Cookie{
-		Name: s.cookieName(), Value: value, Path: "/", MaxAge: seconds,
-		HttpOnly: true, Secure: s.secure(), SameSite: http.SameSiteStrictMode,
+		Name: s.cookieName(r), Value: value, Path: "/", MaxAge: seconds,
+		HttpOnly: true, Secure: s.secure(r), SameSite: http.SameSiteStrictMode,
 	})
 }
 

@@ -59,6 +59,7 @@ func peopledBed(t *testing.T, cfg Config) *peopled {
 type asked struct {
 	method, path, host, origin, session, token, body string
 	from                                             string // local address
+	header                                           map[string]string
 }
 
 func (b *bed) ask(t *testing.T, a asked) *http.Response {
@@ -73,6 +74,11 @@ func (b *bed) ask(t *testing.T, a asked) *http.Response {
 		req.Body, req.ContentLength = nil, 0
 	}
 	for name, value := range map[string]string{"Origin": a.origin, "Content-Type": "application/json"} {
+		if value != "" {
+			req.Header.Set(name, value)
+		}
+	}
+	for name, value := range a.header {
 		if value != "" {
 			req.Header.Set(name, value)
 		}

@@ -10,10 +10,6 @@ import (
 	"github.com/lensbus/lensbus/frame"
 )
 
-// mostExports is how many exports there may be at a time: each reads from a recorder as fast as its
-// client takes.
-const mostExports = 8
-
 // export sends what is recorded of the camera between ?from and ?to as an MP4 file to be kept. Until
 // the first byte an error has its status; after it the connection is cut, so that nobody takes half
 // a file for a whole one.
@@ -28,14 +24,11 @@ func (s *Server) export(w http.ResponseWriter, r *http.Request, id frame.CameraI
 		s.exportHead(w, r, id, from, to)
 		return
 	}
-	select {
-	case s.exports <- struct{}{}:
-		defer func() { <-s.exports }()
-	default:
-		w.Header().Set("Retry-After", "10")
-		s.refuse(w, r, http.StatusServiceUnavailable, "as many exports as this server makes at a time")
+	release, ok := s.share(w, r, s.exports, "exports")
+	if !ok {
 		return
 	}
+	defer release()
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	count := s.metrics.viewer(id, "export")

@@ -80,7 +80,7 @@ func TestExportEndsWithItsClient(t *testing.T) {
 	big := jpegOf(t, 64, 48, 400_000)
 	a.Fill(recordedFrom().Add(time.Hour), 10, 200, 1000, func(uint64) []byte { return big })
 	var open []io.Closer
-	for range mostExports {
+	for range DefaultMaxExports {
 		conn, answer := raw(t, b.addr, "GET /cameras/front/export.mp4 HTTP/1.1\r\nHost: localhost\r\n\r\n")
 		if line, err := answer.ReadString('\n'); err != nil || line != "HTTP/1.1 200 OK\r\n" {
 			t.Fatalf("%q, %v", line, err)
@@ -90,7 +90,7 @@ func TestExportEndsWithItsClient(t *testing.T) {
 	if resp, body := get(t, "http://"+b.addr+"/cameras/front/export.mp4", nil); resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
 		t.Errorf("one too many: %s, %d bytes", resp.Status, len(body))
 	}
-	if got := a.Running(); got != mostExports {
+	if got := a.Running(); got != DefaultMaxExports {
 		t.Errorf("%d exports run", got)
 	}
 	for _, c := range open {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -64,8 +65,29 @@ func (s *Server) answersTo(host string) bool {
 	if loopback(listen) {
 		return loopback(host)
 	}
-	_, err := netip.ParseAddr(host)
-	return err == nil || len(s.cfg.Hosts) == 0
+	if _, err := netip.ParseAddr(host); err == nil || len(s.cfg.Hosts) > 0 || host == "" {
+		return err == nil
+	}
+	// Nobody has said how the page is called. A name without a dot is not one that somebody else can have
+	// point here; this machine's own is not, and those of its certificate are the owner's.
+	own, _ := os.Hostname() // "" is no host
+	return !strings.Contains(host, ".") || strings.EqualFold(own, host) || s.pair.isFor(host)
+}
+
+// share takes one of what one person may have only so many of, and refuses the request where there is none.
+func (s *Server) share(w http.ResponseWriter, r *http.Request, of *share, what string) (release func(), ok bool) {
+	person, _ := r.Context().Value(personKey{}).(login.Person)
+	release, ok, greedy := of.take(person.Name)
+	if ok {
+		return release, true
+	}
+	w.Header().Set("Retry-After", "10")
+	if greedy {
+		s.refuse(w, r, http.StatusTooManyRequests, "as many "+what+" as one person may have here ("+strconv.Itoa(of.mostPerson)+", max_"+what+"_person)")
+	} else {
+		s.refuse(w, r, http.StatusServiceUnavailable, "as many "+what+" as this server takes ("+strconv.Itoa(of.most)+", max_"+what+")")
+	}
+	return nil, false
 }
 
 // refuse answers with an error of one line: JSON below /api, plain text otherwise.

@@ -13,9 +13,6 @@ import (
 	"github.com/lensbus/lensbus/frame"
 )
 
-// mostReplays is how many replays there may be at a time, all cameras together.
-const mostReplays = 128
-
 // replay sends recorded pictures over a WebSocket, in pairs as live does, and heeds what the client
 // says: pause, play, speed, seek, step. The protocol is docs/reference/http.md. Whether there is a
 // recorder is found out before the handshake, so that a client gets a status for it.
@@ -25,14 +22,11 @@ func (s *Server) replay(w http.ResponseWriter, r *http.Request, id frame.CameraI
 		s.refuse(w, r, http.StatusBadRequest, err.Error())
 		return
 	}
-	select {
-	case s.replays <- struct{}{}:
-		defer func() { <-s.replays }()
-	default:
-		w.Header().Set("Retry-After", "10")
-		s.refuse(w, r, http.StatusServiceUnavailable, "as many replays as this server takes")
+	release, ok := s.share(w, r, s.replays, "replays")
+	if !ok {
 		return
 	}
+	defer release()
 	opening, cancel := context.WithTimeout(r.Context(), sourceWait)
 	first, err := s.bus.Replay(opening, id, sourceOptions(asked.from, asked.to, false, asked.speed))
 	cancel()

@@ -318,15 +318,20 @@ func TestReplayManySeeks(t *testing.T) {
 
 func TestReplayRoom(t *testing.T) {
 	b, a := recordedBed(t, Config{})
-	for range mostReplays {
-		b.server.replays <- struct{}{}
+	var taken []func()
+	for range b.server.cfg.MaxReplays {
+		release, ok, _ := b.server.replays.take("")
+		if !ok {
+			t.Fatal("no room for as many as there may be")
+		}
+		taken = append(taken, release)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if _, err := dialSocket(ctx, t, b.addr, "/cameras/front/replay", nil, true); err == nil || err.Error()[:3] != "503" {
 		t.Errorf("one too many: %v", err)
 	}
-	<-b.server.replays
+	taken[0]()
 	c := dialReplay(t, b, "from=2026-11-22T10:00:00Z&paused=1")
 	c.shows(a, 1)
 	a.Refuse(&bus.RecorderError{Code: 429, Text: "too many"})

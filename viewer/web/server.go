@@ -69,8 +69,9 @@ type Server struct {
 
 	ending  chan struct{} // closed by end
 	unknown chan struct{} // one for every request that waits for a camera that nobody has heard of
-	replays chan struct{} // one for every replay
-	exports chan struct{} // and for every export
+	replays *share
+	exports *share
+	proxies proxies
 
 	mu       sync.Mutex
 	visits   map[*visit]struct{}
@@ -92,6 +93,10 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	}
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)
+	}
+	behind, err := parseProxies(cfg.TrustedProxies)
+	if err != nil {
+		return nil, fmt.Errorf("web: trusted_proxies: %w", err)
 	}
 	if deps.Export == nil {
 		deps.Export = func(ctx context.Context, conn *bus.Conn, id frame.CameraID, o bus.ExportOptions, w io.Writer, progress func(bus.ExportProgress)) (bus.ExportResult, error) {
@@ -121,17 +126,15 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		pair:    pair,
 		ending:  make(chan struct{}),
 		unknown: make(chan struct{}, maxUnknown),
-		replays: make(chan struct{}, mostReplays),
-		exports: make(chan struct{}, mostExports),
+		replays: newShare(cfg.MaxReplays, cfg.MaxReplaysPerson),
+		exports: newShare(cfg.MaxExports, cfg.MaxExportsPerson),
+		proxies: behind,
 		visits:  make(map[*visit]struct{}),
 	}
 	s.authorise = s.authorised
 	s.handler = s.routes(files)
 	return s, nil
 }
-
-// secure says whether the page is served over TLS.
-func (s *Server) secure() bool { return s.pair != nil }
 
 // routed is a mux that knows its patterns, for tests that must not forget one.
 type routed struct {
@@ -182,7 +185,11 @@ func (s *Server) routes(files assets) http.Handler {
 		}
 		if s.ready != nil {
 			if err := s.ready(); err != nil {
-				s.refuse(w, r, http.StatusServiceUnavailable, strings.Join(strings.Fields(err.Error()), " "))
+				text := strings.Join(strings.Fields(err.Error()), " ")
+				if !s.seesAll(r) {
+					text = "a part of this server cannot do its work now; who may see every camera is told which"
+				}
+				s.refuse(w, r, http.StatusServiceUnavailable, text)
 				return
 			}
 		}

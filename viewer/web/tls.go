@@ -87,6 +87,15 @@ func (c *certificates) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return c.pair, nil
 }
 
+// isFor says whether the certificate is for that name. c may be nil.
+func (c *certificates) isFor(host string) bool {
+	if c == nil {
+		return false
+	}
+	pair, err := c.get(nil)
+	return err == nil && pair.Leaf != nil && pair.Leaf.VerifyHostname(host) == nil
+}
+
 func (c *certificates) config() *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get, NextProtos: []string{"http/1.1"}}
 }
