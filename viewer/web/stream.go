@@ -64,7 +64,7 @@ func (s *Server) multipart(w http.ResponseWriter, r *http.Request, f *feed, kind
 		s.refuse(w, r, http.StatusNotImplemented, "streams need HTTP/1.1")
 		return
 	}
-	defer func() { _ = conn.Close() }()
+	defer func() { _ = hangUp(conn) }()
 	_ = conn.SetDeadline(time.Time{})
 
 	h.Set("Content-Type", streamType)
