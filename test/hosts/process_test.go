@@ -32,6 +32,7 @@ type process struct {
 	cmd    *exec.Cmd
 	exited chan struct{}
 	peak   int64 // bytes of memory that the largest of its processes had since the last measure
+	most   int64 // and ever
 }
 
 func newProcess(t *testing.T, dir, name string, h *host, env []string, program string, args ...string) *process {
@@ -158,6 +159,7 @@ func (p *process) look() {
 	if words := strings.Fields(rest); len(words) > 0 {
 		kib, _ := strconv.ParseInt(words[0], 10, 64)
 		p.peak = max(p.peak, kib<<10)
+		p.most = max(p.most, p.peak)
 	}
 }
 

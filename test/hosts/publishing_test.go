@@ -36,6 +36,16 @@ type assignment struct {
 	Log         string // more than errors
 }
 
+// number is that of the picture after the one of that number: the next, or, after a start or a time in
+// which none could be made, the one that the clock says, so that what was left out has its numbers too.
+func (a assignment) number(before uint64, now time.Time) uint64 {
+	due := uint64(float64(now.UnixMilli()) / 1000 * a.FPS)
+	if due > before+2 {
+		return due
+	}
+	return before + 1
+}
+
 func logger() *slog.Logger { return slog.New(slog.NewTextHandler(os.Stderr, nil)) }
 
 func (a assignment) connect(ctx context.Context, name string) (*bus.Conn, error) {
@@ -54,8 +64,9 @@ func (a assignment) camera() error {
 	changed := make(chan struct{})
 	go func() {
 		tick := time.NewTicker(time.Duration(float64(time.Second) / a.FPS))
-		for number := uint64(1); ; number++ {
+		for number := uint64(0); ; {
 			now := <-tick.C
+			number = a.number(number, now)
 			data := newPicture(named{string(a.Cameras[0]), number, now}, a.Bytes)
 			mu.Lock()
 			newest = data
@@ -138,7 +149,7 @@ func (a assignment) proof() error {
 	tick := time.NewTicker(time.Duration(float64(time.Second) / a.FPS))
 	defer tick.Stop()
 	f := frame.Frame{Camera: id, Epoch: frame.NewEpoch(), Seq: 1, Codec: frame.JPEG, Width: 64, Height: 48, Key: true}
-	for number := uint64(1); ; number++ {
+	for number := uint64(0); ; {
 		select {
 		case <-ctx.Done():
 			for deadline := time.Now().Add(6 * time.Second); to.StoredStats().InFlight > 0 && time.Now().Before(deadline); {
@@ -148,6 +159,7 @@ func (a assignment) proof() error {
 		case f.Captured = <-tick.C:
 		}
 		f.Captured = f.Captured.Round(0)
+		number = a.number(number, f.Captured)
 		f.Data = newPicture(named{string(id), number, f.Captured}, a.Bytes)
 		note("sent %s %d %d %d", f.Epoch, f.Seq, number, f.Captured.UnixNano())
 		switch err := to.PublishStored(ctx, &f); {

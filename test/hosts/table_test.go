@@ -13,16 +13,17 @@ import (
 
 // row is the figures of one fault, for who suffers it and for who should not.
 type row struct {
-	fault  string
-	length time.Duration // of the fault
-	who    string        // who watched what
-	outage time.Duration // longest time without a picture less than a second old
-	back   time.Duration // from the fault's end to such a picture
-	oldest time.Duration // picture that was seen
-	live   int           // pictures not seen
-	// Of the recording; -1: it is not this row's.
-	recorded int
-	memory   string // peaks
+	fault   string
+	length  time.Duration // of the fault
+	who     string        // who watched what
+	outage  time.Duration // longest time without a picture less than a second old
+	back    time.Duration // from the fault's end to such a picture
+	oldest  time.Duration // picture that was seen
+	lost    int           // pictures that were not seen, of the camera of which they are most; or not recorded
+	noticed time.Duration // from the fault's begin until a client said that its connection is lost; 0: none did
+	// isRecording: outage is the longest hole.
+	isRecording bool
+	memory      string // peaks, where nobody is meant
 }
 
 func report(r row) {
@@ -39,20 +40,26 @@ func printTable(to io.Writer) {
 		return
 	}
 	seconds := func(d time.Duration) string { return fmt.Sprintf("%.1f", d.Seconds()) }
+	known := func(d time.Duration) string {
+		if d == 0 {
+			return ""
+		}
+		return seconds(d)
+	}
 	w := tabwriter.NewWriter(to, 0, 0, 1, ' ', 0)
 	_, _ = fmt.Fprintf(w, "\nMEASURED, %d pictures of %d bytes a second and camera:\n\n", cameraFPS, cameraBytes)
-	_, _ = fmt.Fprintln(w, "| fault\t| lasts s\t| seen by\t| outage s\t| back after s\t| oldest s\t| lost live\t| lost in recording\t| memory peak MB\t|")
-	_, _ = fmt.Fprintln(w, "|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|")
+	_, _ = fmt.Fprintln(w, "| fault\t| who\t| noticed after s\t| outage s\t| back after s\t| oldest seen s\t| pictures lost\t|")
+	_, _ = fmt.Fprintln(w, "|---\t|---\t|---\t|---\t|---\t|---\t|---\t|")
+	line := func(cells ...string) { _, _ = fmt.Fprintln(w, "| "+strings.Join(cells, "\t| ")+"\t|") }
 	for _, r := range table.rows {
-		back, recorded := "", ""
-		if r.back > 0 {
-			back = seconds(r.back)
+		switch {
+		case r.who == "":
+			line(fmt.Sprintf("**%s**, %s s", r.fault, seconds(r.length)), "peaks in MB: "+r.memory, "", "", "", "", "")
+		case r.isRecording:
+			line("", r.who, "", seconds(r.outage), "", "", fmt.Sprint(r.lost))
+		default:
+			line("", r.who, known(r.noticed), seconds(r.outage), known(r.back), seconds(r.oldest), fmt.Sprint(r.lost))
 		}
-		if r.recorded >= 0 {
-			recorded = fmt.Sprint(r.recorded)
-		}
-		_, _ = fmt.Fprintf(w, "| %s\t| %s\t| %s\t| %s\t| %s\t| %s\t| %d\t| %s\t| %s\t|\n",
-			r.fault, seconds(r.length), r.who, seconds(r.outage), back, seconds(r.oldest), r.live, recorded, r.memory)
 	}
 	_ = w.Flush()
 }

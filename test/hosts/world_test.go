@@ -32,7 +32,7 @@ type world struct {
 	publishers            map[frame.CameraID]*process
 	viewers               map[string]*viewing
 	fps                   float64
-	began                 time.Time
+	suffered              []suffered
 }
 
 const (
@@ -50,7 +50,7 @@ func newWorld(t *testing.T, recorded []frame.CameraID, hosts ...string) *world {
 		t.Fatal(err)
 	}
 	w := &world{
-		network: newNetwork(t, hosts...), t: t, dir: dir, recorded: recorded, recordings: filepath.Join(dir, "recordings"), fps: cameraFPS, began: time.Now(),
+		network: newNetwork(t, hosts...), t: t, dir: dir, recorded: recorded, recordings: filepath.Join(dir, "recordings"), fps: cameraFPS,
 		cameras: make(map[frame.CameraID]*process), publishers: make(map[frame.CameraID]*process), viewers: make(map[string]*viewing),
 	}
 	hub := w.hosts["hub"]
@@ -194,6 +194,19 @@ func (w *world) lag() (frames float64, known bool) {
 }
 
 var lagLine = regexp.MustCompile(`(?m)^lensbus_recorder_lag_frames\{[^}]*\} (\S+)$`)
+
+// metric is a number without labels in what Prometheus reads; -1 where it is not there.
+func metric(text, name string) float64 {
+	for line := range strings.Lines(text) {
+		if rest, ok := strings.CutPrefix(line, name+" "); ok {
+			n, err := strconv.ParseFloat(strings.TrimSpace(rest), 64)
+			if err == nil {
+				return n
+			}
+		}
+	}
+	return -1
+}
 
 // finish ends all who publish, waits until everything that the broker has is recorded, and ends the
 // rest.

@@ -1,0 +1,257 @@
+//go:build hosts
+
+package hosts
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/lensbus/lensbus/frame"
+)
+
+// sees is a viewer and a camera that it watches.
+type sees struct {
+	viewer string
+	camera frame.CameraID
+}
+
+// fault is what goes wrong for a while, and who is hit by it.
+type fault struct {
+	name   string
+	length time.Duration
+	begin  func()
+	end    func()
+	// hit are who cannot see pictures meanwhile; all others that are watched must see all of them.
+	hit []hit
+	// unrecorded are cameras that cannot be recorded meanwhile.
+	unrecorded []frame.CameraID
+}
+
+// hit is a group of viewers and cameras that one fault hits in the same way.
+type hit struct {
+	how   string // for people
+	sees  []sees
+	peers []*process // whose log says when the connection was lost
+	back  time.Duration
+}
+
+// suffered is a fault that is over.
+type suffered struct {
+	fault
+	from, ended, to time.Time
+	memory          string
+}
+
+// suffer lets a fault happen to a world that is well, and waits until it is well again.
+func (w *world) suffer(f fault) {
+	w.t.Helper()
+	w.allWell(time.Now())
+	w.peaks()
+	s := suffered{fault: f, from: time.Now()}
+	f.begin()
+	pass(f.length)
+	s.ended = time.Now()
+	f.end()
+	w.allWell(time.Now())
+	w.allWell(time.Now().Add(2 * time.Second)) // and stays so
+	s.to = time.Now().Add(-time.Second)
+	s.memory = w.peaks()
+	w.t.Logf("%s: %v, well again %v after its end; %s", f.name, s.ended.Sub(s.from).Round(time.Millisecond), s.to.Sub(s.ended).Round(time.Millisecond), s.memory)
+	w.suffered = append(w.suffered, s)
+}
+
+// allWell waits until every viewer sees every camera as it is, after a moment, and the recorder keeps up.
+func (w *world) allWell(after time.Time) {
+	w.t.Helper()
+	for _, v := range w.viewers {
+		v.awaitCurrent(after)
+	}
+	w.recordsAll()
+}
+
+// What is expected of any fault: how soon viewers are back after it, and how much memory a process takes.
+const (
+	mostBack   = 10 * time.Second
+	mostMemory = 400 << 20
+)
+
+// account reports the figures of all faults, and fails the test for those that are not as promised.
+// It is called after finish.
+func (w *world) account() {
+	w.t.Helper()
+	recordings := make(map[frame.CameraID]recorded)
+	for _, id := range w.recorded {
+		recordings[id] = w.read(id)
+	}
+	for _, s := range w.suffered {
+		report(row{fault: s.name, length: s.ended.Sub(s.from), memory: s.memory})
+		touched := make(map[sees]bool)
+		for _, h := range s.hit {
+			for _, what := range h.sees {
+				touched[what] = true
+			}
+			w.accountHit(s, h)
+		}
+		w.accountSpared(s, touched)
+		w.accountRecording(s, recordings)
+	}
+	for name, v := range w.viewers {
+		if v.bad > 0 {
+			w.t.Errorf("%s: %d pictures were not what a camera has shown", name, v.bad)
+		}
+	}
+}
+
+func (w *world) accountHit(s suffered, h hit) {
+	w.t.Helper()
+	r := row{fault: s.name, length: s.ended.Sub(s.from), who: h.how, noticed: w.noticed(h.peers, s.from, s.to)}
+	for _, what := range h.sees {
+		v := w.viewers[what.viewer]
+		b := v.between(what.camera, s.from, s.to)
+		r.outage, r.oldest, r.lost = max(r.outage, b.outage), max(r.oldest, b.oldest), max(r.lost, b.lost)
+		if first, ok := v.current(what.camera, s.ended); ok {
+			r.back = max(r.back, first.arrived.Sub(s.ended))
+		}
+	}
+	most := h.back
+	if most == 0 {
+		most = mostBack
+	}
+	if r.back > most {
+		w.t.Errorf("%s: %s is back only %v after its end, and not within %v", s.name, h.how, r.back, most)
+	}
+	report(r)
+}
+
+// accountSpared looks at those whom the fault is no affair of.
+func (w *world) accountSpared(s suffered, touched map[sees]bool) {
+	w.t.Helper()
+	r := row{fault: s.name, length: s.ended.Sub(s.from), who: "all others"}
+	others := 0
+	for name, v := range w.viewers {
+		for _, id := range v.cameras {
+			if touched[sees{name, id}] {
+				continue
+			}
+			others++
+			b := v.between(id, s.from, s.to)
+			r.outage, r.oldest, r.lost = max(r.outage, b.outage), max(r.oldest, b.oldest), max(r.lost, b.lost)
+			// A busy machine makes publishers leave a picture out now and then.
+			if b.outage > 2*time.Second || b.lost > 3+b.seen/50 {
+				w.t.Errorf("%s: %s, which it is no affair of, sees %s for %v not as it is, and misses %d pictures of %d", s.name, name, id, b.outage, b.lost, b.lost+b.seen)
+			}
+		}
+	}
+	if others > 0 {
+		report(r)
+	}
+}
+
+func (w *world) accountRecording(s suffered, recordings map[frame.CameraID]recorded) {
+	w.t.Helper()
+	of := func(who string) row {
+		return row{fault: s.name, length: s.ended.Sub(s.from), who: who, isRecording: true}
+	}
+	struck, spared := of("recording"), of("recording of all others")
+	if len(s.unrecorded) == 0 {
+		spared.who = "recording"
+	}
+	for _, id := range w.recorded {
+		lost, hole := recordings[id].lost(s.from, s.to)
+		if slices.Contains(s.unrecorded, id) {
+			struck.lost, struck.outage = max(struck.lost, lost), max(struck.outage, hole)
+			continue
+		}
+		spared.lost, spared.outage = max(spared.lost, lost), max(spared.outage, hole)
+		if lost > 3+int(w.fps*s.to.Sub(s.from).Seconds())/50 {
+			w.t.Errorf("%s: %d pictures of %s are not recorded, which it is no affair of", s.name, lost, id)
+		}
+	}
+	if len(s.unrecorded) > 0 {
+		report(struck)
+	}
+	if len(s.unrecorded) < len(w.recorded) {
+		report(spared)
+	}
+}
+
+// noticed is how long the first of the processes took to say that it has lost its connection; 0 where
+// none has.
+func (w *world) noticed(peers []*process, from, to time.Time) time.Duration {
+	first := time.Duration(0)
+	for _, p := range peers {
+		text, err := os.ReadFile(p.log)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		for _, m := range lostLine.FindAllSubmatch(text, -1) {
+			at, err := time.Parse(time.RFC3339Nano, string(bytes.TrimSpace(m[1])))
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			if after := at.Sub(from); at.After(from) && at.Before(to) && (first == 0 || after < first) {
+				first = after
+			}
+		}
+	}
+	return first
+}
+
+var lostLine = regexp.MustCompile(`(?m)^time=(\S+) level=WARN msg="connection lost"`)
+
+// everybody is every viewer and every camera.
+func (w *world) everybody() (all []sees) {
+	for name, v := range w.viewers {
+		for _, id := range v.cameras {
+			all = append(all, sees{name, id})
+		}
+	}
+	return all
+}
+
+// of are all who watch a camera.
+func (w *world) of(cameras ...frame.CameraID) (all []sees) {
+	for _, s := range w.everybody() {
+		for _, id := range cameras {
+			if s.camera == id {
+				all = append(all, s)
+			}
+		}
+	}
+	return all
+}
+
+// by is all that some viewers watch.
+func (w *world) by(viewers ...string) (all []sees) {
+	for _, s := range w.everybody() {
+		for _, name := range viewers {
+			if s.viewer == name {
+				all = append(all, s)
+			}
+		}
+	}
+	return all
+}
+
+// checkMemory wants no process to have had more than it may.
+func (w *world) checkMemory() {
+	w.t.Helper()
+	for name, p := range w.processes() {
+		if p.most > mostMemory {
+			w.t.Errorf("%s has taken %d MB", name, p.most>>20)
+		}
+	}
+}
+
+func seconds(full, brief int) time.Duration {
+	if short() {
+		return time.Duration(brief) * time.Second
+	}
+	return time.Duration(full) * time.Second
+}
+
+func (s sees) String() string { return fmt.Sprintf("%s by %s", s.camera, s.viewer) }
