@@ -45,7 +45,9 @@ func guardedStore(t *testing.T) (admin, recorder *bus.Conn, s *store) {
 	}
 	s = newStore(t, server.URL(), nats.Nkey(key, boss.Sign), nats.Secure(secure), nats.CustomInboxPrefix(boss.Inbox()))
 	s.provision(nil)
-	as := func(c auth.Credentials) *bus.Conn { return connect(t, bus.Options{Server: server.URL(), Credentials: &c}) }
+	as := func(c auth.Credentials) *bus.Conn {
+		return connect(t, bus.Options{Server: server.URL(), Credentials: &c})
+	}
 	return as(boss), as(nvr), s
 }
 

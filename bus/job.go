@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -63,7 +64,7 @@ func (c *Conn) startJob(ctx context.Context, id frame.CameraID, verb string, req
 	if err := awaitConnected(ctx, nc); err != nil {
 		return nil, failed(err)
 	}
-	inbox := nc.NewInbox()
+	inbox := recordings.replies + "." + strings.ToLower(frame.NewEpoch())
 	sub, err := nc.SubscribeSync(inbox)
 	if err != nil {
 		return nil, failed(err)

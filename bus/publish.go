@@ -31,6 +31,8 @@ type framesConn struct {
 	// limit is the server's max_payload; 0 while there is no connection. It is kept here because
 	// asking the nats.Conn would wait for the write that is under way.
 	limit atomic.Int64
+	// replies begins the inboxes of who asks for recordings, so that recorders know them for one's.
+	replies string
 
 	// Of those who publish frames that are stored:
 	ledger      ledger

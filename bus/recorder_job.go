@@ -73,6 +73,25 @@ func begin[T interface{ Check() error }](ctx context.Context, s *recorderServer,
 	return nil
 }
 
+// Asker says who asks, as far as its inbox tells: for a broker with users the user, who has an inbox of its
+// own, for one without, the connection. It is no name to trust beyond that: whoever may send to any inbox can
+// be anybody.
+func (j *Job) Asker() string { return askerOf(j.inbox) }
+
+// askerOf is the part of an inbox's subject that is the same for all inboxes of one asker. Those of no asker
+// that can be told from others, _INBOX.<random>, are all one.
+func askerOf(inbox string) string {
+	first, rest, _ := strings.Cut(inbox, ".")
+	second, _, more := strings.Cut(rest, ".")
+	if first != inboxes || !more {
+		return first
+	}
+	return first + "." + second
+}
+
+// inboxes begins every inbox that NATS makes, unless it is told otherwise.
+const inboxes = "_INBOX"
+
 // run shows that the recorder is there while work goes on.
 func (j *Job) run(ctx context.Context, work func() error) error {
 	var pulse sync.WaitGroup

@@ -127,6 +127,7 @@ func (c *Conn) forRecordings() (*framesConn, error) {
 			return nil, fmt.Errorf("connect to NATS: %w", err)
 		}
 		recordings.Conn = nc
+		recordings.replies = nc.NewInbox()
 		c.recordings = recordings
 	}
 	return c.recordings, nil

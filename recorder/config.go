@@ -44,8 +44,11 @@ type Config struct {
 	// than two seconds of the stream in a second, and where the stream's limits are near. Default
 	// 32MiB.
 	CatchUp bytesize.Bytes `yaml:"catch_up"`
-	// Replays is how many replays and exports run at a time. Default 32.
+	// Replays is how many replays and exports run at a time. Default 64.
 	Replays int `yaml:"replays"`
+	// ReplaysEach is how many of them one asker may have: a user of the broker, or, where that has none, a
+	// connection. A page is one, whoever watches there. Default half of Replays.
+	ReplaysEach int `yaml:"replays_each"`
 
 	// Keep is how much is kept of single cameras, where that differs. A zero field is that of
 	// KeepAge or KeepBytes.
@@ -80,6 +83,9 @@ func (c Config) OrDefaults() Config {
 	}
 	if c.Replays == 0 {
 		c.Replays = defaultReplays
+	}
+	if c.ReplaysEach == 0 {
+		c.ReplaysEach = max(1, c.Replays/2)
 	}
 	return c
 }
@@ -129,6 +135,9 @@ func (c Config) Validate() error {
 	}
 	if c.Replays < 1 || c.Replays > 10_000 {
 		wrong("replays: %d is outside 1 to 10000", c.Replays)
+	}
+	if c.ReplaysEach < 1 || c.ReplaysEach > c.Replays {
+		wrong("replays_each: %d is outside 1 to %d, which is replays", c.ReplaysEach, c.Replays)
 	}
 	return errors.Join(faults...)
 }

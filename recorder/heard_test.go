@@ -34,7 +34,7 @@ func TestHearsayIsLetGo(t *testing.T) {
 	g := newFootage(t, 0)
 	r := &recorder{
 		cfg: Config{Dir: g.dir}.OrDefaults(), deps: Deps{Bus: g.asker, Version: "0.0.0"}, log: silent(), index: g.index, folder: &Folder{Folder: g.folder, path: g.dir},
-		metrics: NewMetrics(), replays: newReplays(0), cameras: make(map[frame.CameraID]*camera), left: make(map[frame.CameraID][]stuckPart), unindexed: make(map[frame.CameraID][]segment.Info),
+		metrics: NewMetrics(), replays: newReplays(0, 0), cameras: make(map[frame.CameraID]*camera), left: make(map[frame.CameraID][]stuckPart), unindexed: make(map[frame.CameraID][]segment.Info),
 	}
 	defer r.endCameras()
 	both := []frame.CameraID{"stranger", "yard"}

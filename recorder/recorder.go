@@ -41,7 +41,7 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	if deps.Before != nil {
 		folder.Before = func(op segment.Op, path string) error { return deps.Before(string(op), path) }
 	}
-	r := &recorder{cfg: cfg, deps: deps, log: deps.Log, folder: folder, metrics: deps.Metrics, replays: newReplays(cfg.Replays)}
+	r := &recorder{cfg: cfg, deps: deps, log: deps.Log, folder: folder, metrics: deps.Metrics, replays: newReplays(cfg.Replays, cfg.ReplaysEach)}
 	defer r.metrics.add(r)()
 	if err := r.open(ctx); err != nil {
 		if ctx.Err() != nil {
@@ -76,7 +76,7 @@ type recorder struct {
 	asides     asides
 	left       map[frame.CameraID][]stuckPart    // segments that could not be closed, of cameras that do not run
 	unindexed  map[frame.CameraID][]segment.Info // and those that are not in the index yet
-	replays    replays
+	replays    *replays
 	catching   lane
 	sweeping   chan struct{} // a token asks for a sweep at once
 

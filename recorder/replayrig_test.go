@@ -53,6 +53,11 @@ func began() time.Time { return time.Date(2026, 11, 22, 10, 0, 0, 123456789, tim
 
 func newFootage(t testing.TB, places int) *footage {
 	t.Helper()
+	return newFootageOf(t, newReplays(places, places))
+}
+
+func newFootageOf(t testing.TB, places *replays) *footage {
+	t.Helper()
 	server, err := broker.Start(soon(t), broker.Config{Listen: "127.0.0.1:0"}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +90,7 @@ func newFootage(t testing.TB, places int) *footage {
 	}
 	t.Cleanup(func() { _ = g.index.Close() })
 	g.stop, err = serve(t.Context(), served{
-		Bus: conn, ID: "front", Version: "0.0.0", Folder: g.folder, Index: g.index, Replays: newReplays(places),
+		Bus: conn, ID: "front", Version: "0.0.0", Folder: g.folder, Index: g.index, Replays: places,
 		Log:  slog.New(slog.NewTextHandler(t.Output(), nil)),
 		Last: func(ctx context.Context) (segment.Info, bool, error) { return g.index.Newest(ctx, "front") },
 		Writing: func() (segment.Info, bool) {

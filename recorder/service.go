@@ -30,31 +30,8 @@ type served struct {
 	// other goroutines.
 	Last func(context.Context) (segment.Info, bool, error)
 	// Replays bounds how many replays and exports run at a time, all cameras together.
-	Replays replays
+	Replays *replays
 	Log     *slog.Logger
-}
-
-// replays are the places for replays and exports: each takes one while it runs.
-type replays chan struct{}
-
-// defaultReplays is how many replays and exports a recorder runs at a time where nothing else is set.
-const defaultReplays = 32
-
-func newReplays(n int) replays {
-	if n <= 0 {
-		n = defaultReplays
-	}
-	return make(replays, n)
-}
-
-// take takes a place, and returns what gives it back.
-func (r replays) take() (release func(), err error) {
-	select {
-	case r <- struct{}{}:
-		return func() { <-r }, nil
-	default:
-		return nil, &bus.RecorderError{Code: 429, Text: fmt.Sprintf("%d replays and exports run already, which is as many as this recorder takes", cap(r))}
-	}
 }
 
 // serve answers rec.<id>.ranges, replay and export until ctx is done or stop is called, which waits
@@ -78,7 +55,7 @@ func serve(ctx context.Context, s served) (stop func(), err error) {
 		Verbs: bus.RecorderVerbs{
 			Ranges: a.ranges,
 			Replay: func(ctx context.Context, r frame.ReplayRequest, job *bus.Job) error {
-				release, err := s.Replays.take()
+				release, err := s.Replays.take(job.Asker())
 				if err != nil {
 					return err
 				}
@@ -86,7 +63,7 @@ func serve(ctx context.Context, s served) (stop func(), err error) {
 				return a.replay(ctx, r, job)
 			},
 			Export: func(ctx context.Context, r frame.ExportRequest, job *bus.Job) error {
-				release, err := s.Replays.take()
+				release, err := s.Replays.take(job.Asker())
 				if err != nil {
 					return err
 				}
