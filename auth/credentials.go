@@ -257,7 +257,7 @@ func ReadSecret(path, what, anew string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
-	if info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 && !secretsMount(path) {
+	if info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 && !SecretsMount(path) {
 		return nil, fmt.Errorf("%s %s: others can read it (mode %04o): chmod 600 it, and make new ones if somebody may have (%s)", what, path, info.Mode().Perm(), anew)
 	}
 	data, err := os.ReadFile(path)
@@ -267,9 +267,9 @@ func ReadSecret(path, what, anew string) ([]byte, error) {
 	return data, nil
 }
 
-// secretsMount is true where a container engine or systemd has put a secret: those have modes of
+// SecretsMount is true where a container engine or systemd has put a secret: those have modes of
 // their own, and folders that only the program can enter.
-func secretsMount(path string) bool {
+func SecretsMount(path string) bool {
 	if strings.HasPrefix(path, "/run/secrets/") {
 		return true
 	}

@@ -137,7 +137,7 @@ func readPeople(path string) ([]entry, []byte, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("people: %w", err)
 	}
-	if info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
+	if info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 && !auth.SecretsMount(path) {
 		return nil, nil, fmt.Errorf("people: others can use %s (mode %04o): chmod 600 it", path, info.Mode().Perm())
 	}
 	data, err := os.ReadFile(path)
