@@ -69,22 +69,23 @@ func (c *Conn) MakeDurable(ctx context.Context, id frame.CameraID, name string) 
 }
 
 // staysAhead says whether the consumer is ahead of the stream. It looks twice, because a replica may
-// answer that is a moment behind.
+// answer that is a moment behind. Frames come meanwhile and are delivered: each time the stream is
+// asked after the consumer.
 func staysAhead(ctx context.Context, stream jetstream.Stream, consumer jetstream.Consumer) (bool, error) {
 	before := consumer.CachedInfo()
-	if !isAhead(before, stream.CachedInfo()) {
-		return false, nil
-	}
-	sleep(ctx, lookAgain)
 	now, err := stream.Info(ctx)
-	if err != nil {
+	if err != nil || !isAhead(before, now) {
 		return false, err
 	}
+	sleep(ctx, lookAgain)
 	info, err := consumer.Info(ctx)
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
 		return true, nil // somebody else is at it
 	}
 	if err != nil {
+		return false, err
+	}
+	if now, err = stream.Info(ctx); err != nil {
 		return false, err
 	}
 	return info.Created.Equal(before.Created) && isAhead(info, now), nil
