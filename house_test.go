@@ -29,7 +29,7 @@ func arrows() map[string][]string {
 		"frame":                   {},
 		"config":                  {},
 		"config/bytesize":         {},
-		"operate":                 {},
+		"operate":                 {"auth"},
 		"auth":                    {"frame"},
 		"broker":                  {"frame", "auth", "config/bytesize"},
 		"bus":                     {"frame", "auth"},

@@ -62,6 +62,9 @@ func healthURL(text string, env func(string) string) (*url.URL, error) {
 		switch {
 		case env("LENSBUS_METRICS_LISTEN") != "":
 			text = env("LENSBUS_METRICS_LISTEN")
+			if env("LENSBUS_METRICS_CERTIFICATE") != "" {
+				scheme = "https"
+			}
 		case env("LENSBUS_WEB_LISTEN") != "":
 			text = env("LENSBUS_WEB_LISTEN")
 			if env("LENSBUS_AUTH") != "" { // which has the page's certificate

@@ -14,12 +14,20 @@ import (
 
 // metricsFlags are for the commands that have no page, which shows the numbers otherwise.
 type metricsFlags struct {
-	MetricsListen string `env:"LENSBUS_METRICS_LISTEN" placeholder:"HOST:PORT" help:"Serve /metrics (Prometheus), /healthz and /readyz there. Default: nowhere; port 0 takes a free one."`
+	MetricsListen      string `env:"LENSBUS_METRICS_LISTEN" placeholder:"HOST:PORT" help:"Serve /metrics (Prometheus), /healthz and /readyz there. Default: nowhere; port 0 takes a free one."`
+	MetricsTokenFile   string `env:"LENSBUS_METRICS_TOKEN_FILE" placeholder:"FILE" help:"File with the bearer token without which there are no numbers."`
+	MetricsCertificate string `env:"LENSBUS_METRICS_CERTIFICATE" placeholder:"FILE" help:"Certificate with which the numbers are served over TLS."`
+	MetricsKey         string `env:"LENSBUS_METRICS_KEY" placeholder:"FILE" help:"Its key."`
 }
 
 func (m metricsFlags) apply(insecure bool, c *operate.Config) error {
-	if m.MetricsListen != "" {
-		c.Listen = m.MetricsListen
+	for _, given := range []struct {
+		flag string
+		to   *string
+	}{{m.MetricsListen, &c.Listen}, {m.MetricsTokenFile, &c.TokenFile}, {m.MetricsCertificate, &c.TLS.Certificate}, {m.MetricsKey, &c.TLS.Key}} {
+		if given.flag != "" {
+			*given.to = given.flag
+		}
 	}
 	c.Insecure = c.Insecure || insecure
 	if err := c.Validate(); err != nil {
@@ -42,7 +50,7 @@ func (s *session) numbers(c operate.Config, ready func() error, all ...prometheu
 			return err
 		}
 		return operate.Run(ctx, c, operate.Deps{Metrics: registry, Ready: ready, Log: s.log}, func(addr string) {
-			s.log.Info("numbers are served", "url", pageURL(addr, false)+"metrics")
+			s.log.Info("numbers are served", "url", pageURL(addr, c.TLS.Certificate != "")+"metrics")
 		})
 	}}
 }

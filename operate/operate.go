@@ -22,11 +22,23 @@ var ErrInsecure = errors.New("no authentication")
 // Config is the section metrics of the configuration file. The zero Config serves nothing.
 type Config struct {
 	// Listen is HOST:PORT. Port 0 takes a free one, which Run tells. A host that is not loopback needs
-	// Insecure. Default "": nothing is served.
+	// TokenFile and TLS, or Insecure. Default "": nothing is served.
 	Listen string `yaml:"listen"`
-	// Insecure allows a Listen that other machines reach although there is no authentication:
-	// everybody who reaches the port can read which cameras there are and how they are. Default false.
+	// Insecure allows a Listen that other machines reach although there is no authentication, or no
+	// encryption: everybody who reaches the port can read which cameras there are and how they are.
+	// Default false.
 	Insecure bool `yaml:"insecure"`
+	// TokenFile has the bearer token without which there are no numbers; it is read again for each
+	// request, so that it can be replaced. Default "": nobody is asked.
+	TokenFile string `yaml:"token_file"`
+	// TLS is the certificate by which whoever asks knows the process. Default none.
+	TLS TLSConfig `yaml:"tls"`
+}
+
+// TLSConfig are files, PEM; read again when they change.
+type TLSConfig struct {
+	Certificate string `yaml:"certificate"`
+	Key         string `yaml:"key"`
 }
 
 // Validate returns what is wrong; the error starts with the field's name in the file.
@@ -41,8 +53,10 @@ func (c Config) Validate() error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("listen: %q is not HOST:PORT, such as 127.0.0.1:9464", c.Listen)
-	case !c.Insecure && !loopback(host):
-		return fmt.Errorf("listen: %w: on %s everybody who reaches this machine could read its numbers; listen on 127.0.0.1, or accept it with --insecure", ErrInsecure, c.Listen)
+	case (c.TLS.Certificate == "") != (c.TLS.Key == ""):
+		return errors.New("tls: certificate and key go together: give both files or none")
+	case !c.Insecure && !loopback(host) && (c.TokenFile == "" || c.TLS.Certificate == ""):
+		return fmt.Errorf("listen: %w: on %s everybody who reaches this machine could read its numbers; give token_file and tls, listen on 127.0.0.1, or accept it with --insecure", ErrInsecure, c.Listen)
 	}
 	return nil
 }

@@ -1,12 +1,16 @@
 package operate
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -15,6 +19,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
+
+	"github.com/lensbus/lensbus/auth"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -39,7 +45,7 @@ func ask(t *testing.T, h http.Handler, method, url, host string) *httptest.Respo
 
 func TestPaths(t *testing.T) {
 	var trouble atomic.Pointer[string]
-	h := Handler(Deps{
+	h := Handler(Config{Listen: "127.0.0.1:9464"}, Deps{
 		Metrics: registry(t, prometheus.NewCounter(prometheus.CounterOpts{Name: "lensbus_test_total", Help: "A test."})),
 		Ready: func() error {
 			if why := trouble.Load(); why != nil {
@@ -47,7 +53,7 @@ func TestPaths(t *testing.T) {
 			}
 			return nil
 		},
-	}, "127.0.0.1:9464")
+	})
 	for _, c := range []struct {
 		method, path, host string
 		status             int
@@ -81,7 +87,7 @@ func TestPaths(t *testing.T) {
 		t.Errorf("a process that is not ready is healthy all the same: %d", w.Code)
 	}
 	// Where other machines reach it, it has whatever name they know it by.
-	open := Handler(Deps{Metrics: registry(t)}, "0.0.0.0:9464")
+	open := Handler(Config{Listen: "0.0.0.0:9464"}, Deps{Metrics: registry(t)})
 	if w := ask(t, open, "GET", "/readyz", "cameras.example.org"); w.Code != 200 {
 		t.Errorf("on all interfaces: %d %s", w.Code, w.Body)
 	}
@@ -107,6 +113,9 @@ func TestConfig(t *testing.T) {
 		{Config{Listen: "localhost:1"}, ""},
 		{Config{Listen: "0.0.0.0:9464", Insecure: true}, ""},
 		{Config{Listen: "0.0.0.0:9464"}, "--insecure"},
+		{Config{Listen: "0.0.0.0:9464", TokenFile: "t"}, "--insecure"},
+		{Config{Listen: "0.0.0.0:9464", TLS: TLSConfig{"c", "k"}}, "--insecure"},
+		{Config{Listen: "0.0.0.0:9464", TokenFile: "t", TLS: TLSConfig{"c", "k"}}, ""},
 		{Config{Listen: ":9464"}, "--insecure"},
 		{Config{Listen: "cameras.example.org:9464"}, "--insecure"},
 		{Config{Listen: "9464"}, "HOST:PORT"},
@@ -213,5 +222,121 @@ func TestConnectionsAreBounded(t *testing.T) {
 	}
 	for tick := time.NewTicker(5 * time.Millisecond); !answers(); {
 		<-tick.C
+	}
+}
+
+func TestToken(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	write := func(token string, mode os.FileMode) {
+		t.Helper()
+		if err := errors.Join(os.WriteFile(file, []byte(token), mode), os.Chmod(file, mode)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const first, second = "planted-token-number-one", "planted-token-number-two"
+	write(first+"\n", 0o600)
+	var log bytes.Buffer
+	h := Handler(Config{Listen: "0.0.0.0:9464", TokenFile: file}, Deps{
+		Metrics: registry(t), Ready: func() error { return errors.New("camera front is lost") }, Log: slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	try := func(path, authorization string) *httptest.ResponseRecorder {
+		t.Helper()
+		w := httptest.NewRecorder()
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
+		if authorization != "" {
+			r.Header.Set("Authorization", authorization)
+		}
+		h.ServeHTTP(w, r)
+		return w
+	}
+	for _, wrong := range []string{"", "Bearer ", "Bearer x", "Basic " + first, first, "Bearer " + second, "Bearer " + first + "x"} {
+		if w := try("/metrics", wrong); w.Code != http.StatusUnauthorized || w.Header().Get("WWW-Authenticate") != "Bearer" || strings.Contains(w.Body.String(), "go_") {
+			t.Errorf("%q: %d %s", wrong, w.Code, w.Body)
+		}
+		if w := try("/readyz", wrong); w.Code != http.StatusServiceUnavailable || strings.Contains(w.Body.String(), "front") {
+			t.Errorf("%q is told why: %d %s", wrong, w.Code, w.Body)
+		}
+		if w := try("/healthz", wrong); w.Code != http.StatusOK {
+			t.Errorf("healthz of %q: %d", wrong, w.Code)
+		}
+	}
+	if w := try("/metrics", "Bearer "+first); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "go_goroutines") {
+		t.Errorf("the token: %d", w.Code)
+	}
+	if w := try("/readyz", "Bearer "+first); !strings.Contains(w.Body.String(), "front") {
+		t.Errorf("who has the token is not told why: %s", w.Body)
+	}
+	write(second, 0o600)
+	if was, is := try("/metrics", "Bearer "+first), try("/metrics", "Bearer "+second); was.Code != http.StatusUnauthorized || is.Code != http.StatusOK {
+		t.Errorf("after another token: the old %d, the new %d", was.Code, is.Code)
+	}
+	write(second, 0o644)
+	if w := try("/metrics", "Bearer "+second); w.Code != http.StatusUnauthorized {
+		t.Errorf("a token that others can read: %d", w.Code)
+	}
+	write("short", 0o600)
+	if w := try("/metrics", "Bearer short"); w.Code != http.StatusUnauthorized {
+		t.Errorf("a short token: %d", w.Code)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if w := try("/metrics", "Bearer "); w.Code != http.StatusUnauthorized {
+		t.Errorf("no file: %d", w.Code)
+	}
+	if strings.Contains(log.String(), "planted") || !strings.Contains(log.String(), "nobody gets them") {
+		t.Errorf("the log: %s", &log)
+	}
+}
+
+// As Prometheus asks: over TLS, with a token.
+func TestRunWithTLS(t *testing.T) {
+	folder := auth.Open(filepath.Join(t.TempDir(), "auth"))
+	admin, err := folder.Init(auth.InitOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	credentials, err := auth.ReadCredentials(admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secure, err := credentials.TLS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte("0123456789abcdef0123"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	config := Config{Listen: "127.0.0.1:0", TokenFile: file, TLS: TLSConfig{folder.Path(auth.CertificateFile), folder.Path(auth.KeyFile)}}
+	ctx, cancel := context.WithCancel(t.Context())
+	ready, ended := make(chan string, 1), make(chan error, 1)
+	go func() { ended <- Run(ctx, config, Deps{Metrics: registry(t)}, func(addr string) { ready <- addr }) }()
+	defer func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}()
+	var addr string
+	select {
+	case addr = <-ready:
+	case err := <-ended:
+		ended <- nil
+		t.Fatal(err)
+	}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: secure, DisableKeepAlives: true}}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+addr+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer 0123456789abcdef0123")
+	answer, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if body, err := io.ReadAll(answer.Body); err != nil || answer.StatusCode != http.StatusOK || !bytes.Contains(body, []byte("go_goroutines")) {
+		t.Errorf("%s, %v", answer.Status, err)
 	}
 }

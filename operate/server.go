@@ -2,6 +2,9 @@ package operate
 
 import (
 	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -15,6 +18,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/lensbus/lensbus/auth"
 )
 
 // Deps are what is served.
@@ -39,22 +44,40 @@ const (
 )
 
 // Handler serves /metrics, /healthz (200 while the process answers) and /readyz (200, or 503 and the
-// reason). listen is where it is served: on a loopback address it answers to loopback names only, so
-// that a page of another site cannot read it by having its own name point here.
-func Handler(deps Deps, listen string) http.Handler {
+// reason). On a loopback cfg.Listen it answers to loopback names only, so that a page of another site
+// cannot read it by having its own name point here. Where cfg has a token, the numbers and the reason are
+// for who sends it.
+func Handler(cfg Config, deps Deps) http.Handler {
+	log := deps.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	may := func(r *http.Request) bool { return cfg.TokenFile == "" || hasToken(r, cfg.TokenFile, log) }
+	numbers := promhttp.HandlerFor(deps.Metrics, promhttp.HandlerOpts{MaxRequestsInFlight: 4})
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(deps.Metrics, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
+		if !may(r) {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			say(w, http.StatusUnauthorized, "send the bearer token of this process's token_file")
+			return
+		}
+		numbers.ServeHTTP(w, r)
+	})
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		if deps.Ready != nil {
 			if err := deps.Ready(); err != nil {
-				say(w, http.StatusServiceUnavailable, strings.Join(strings.Fields(err.Error()), " "))
+				text := strings.Join(strings.Fields(err.Error()), " ")
+				if !may(r) {
+					text = "not ready; who sends the token is told why"
+				}
+				say(w, http.StatusServiceUnavailable, text)
 				return
 			}
 		}
 		say(w, http.StatusOK, "ok")
 	})
-	host, _, _ := net.SplitHostPort(listen) // Validate has checked it
+	host, _, _ := net.SplitHostPort(cfg.Listen) // Validate has checked it
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		if !answersTo(r.Host, loopback(host)) {
@@ -63,6 +86,34 @@ func Handler(deps Deps, listen string) http.Handler {
 		}
 		mux.ServeHTTP(w, r)
 	})
+}
+
+// hasToken says whether the request has the file's token. A file that cannot be read lets nobody in.
+func hasToken(r *http.Request, file string, log *slog.Logger) bool {
+	wanted, err := readToken(file)
+	if err != nil {
+		log.Error("the token for numbers: nobody gets them", "error", err)
+		return false
+	}
+	sent, is := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	// Of two digests: how long it takes tells nothing of the token.
+	a, b := sha256.Sum256([]byte(sent)), sha256.Sum256([]byte(wanted))
+	return is && subtle.ConstantTimeCompare(a[:], b[:]) == 1
+}
+
+// leastToken is the length below which a token can be guessed.
+const leastToken = 16
+
+func readToken(file string) (string, error) {
+	data, err := auth.ReadSecret(file, "token_file", "openssl rand -hex 20")
+	if err != nil {
+		return "", err
+	}
+	token := strings.TrimSpace(string(data))
+	if len(token) < leastToken {
+		return "", fmt.Errorf("token_file %s: want %d characters or more, such as those of `openssl rand -hex 20`", file, leastToken)
+	}
+	return token, nil
 }
 
 func say(w http.ResponseWriter, status int, text string) {
@@ -99,6 +150,18 @@ func Run(ctx context.Context, cfg Config, deps Deps, ready func(addr string)) er
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)
 	}
+	if cfg.TokenFile != "" {
+		if _, err := readToken(cfg.TokenFile); err != nil {
+			return fmt.Errorf("metrics: %w", err)
+		}
+	}
+	var pair *auth.Certificates
+	if cfg.TLS.Certificate != "" {
+		var err error
+		if pair, err = auth.WatchCertificates("the numbers", cfg.TLS.Certificate, cfg.TLS.Key, deps.Log); err != nil {
+			return fmt.Errorf("metrics: %w", err)
+		}
+	}
 	var lc net.ListenConfig
 	listener, err := lc.Listen(ctx, "tcp", cfg.Listen)
 	switch {
@@ -107,13 +170,20 @@ func Run(ctx context.Context, cfg Config, deps Deps, ready func(addr string)) er
 	case err != nil:
 		return fmt.Errorf("metrics: listen on %s: %w", cfg.Listen, err)
 	}
-	if host, _, _ := net.SplitHostPort(cfg.Listen); !loopback(host) {
-		deps.Log.Warn("the numbers have no authentication: everybody who reaches them can read which cameras there are", "listen", cfg.Listen)
+	switch host, _, _ := net.SplitHostPort(cfg.Listen); {
+	case loopback(host):
+	case cfg.TokenFile == "":
+		deps.Log.Warn("insecure: the numbers have no authentication: everybody who reaches them can read which cameras there are", "listen", cfg.Listen)
+	case pair == nil:
+		deps.Log.Warn("insecure: the numbers have no TLS: the token can be read on the way", "listen", cfg.Listen)
 	}
 	if ready != nil {
 		ready(listener.Addr().String())
 	}
-	return serve(ctx, listener, Handler(deps, cfg.Listen), deps.Log)
+	if pair != nil {
+		listener = tls.NewListener(listener, pair.Config())
+	}
+	return serve(ctx, listener, Handler(cfg, deps), deps.Log)
 }
 
 func serve(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger) error {

@@ -71,7 +71,7 @@ func (s *Server) answersTo(host string) bool {
 	// Nobody has said how the page is called. A name without a dot is not one that somebody else can have
 	// point here; this machine's own is not, and those of its certificate are the owner's.
 	own, _ := os.Hostname() // "" is no host
-	return !strings.Contains(host, ".") || strings.EqualFold(own, host) || s.pair.isFor(host)
+	return !strings.Contains(host, ".") || strings.EqualFold(own, host) || s.pair.IsFor(host)
 }
 
 // share takes one of what one person may have only so many of, and refuses the request where there is none.

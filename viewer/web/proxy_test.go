@@ -122,7 +122,7 @@ func TestAnswersToItsCertificate(t *testing.T) {
 	if _, err := folder.Init(auth.InitOptions{Hosts: []string{"cameras.example.org"}}); err != nil {
 		t.Fatal(err)
 	}
-	pair, err := newCertificates(folder.Path(auth.CertificateFile), folder.Path(auth.KeyFile), slog.New(slog.DiscardHandler))
+	pair, err := auth.WatchCertificates("the page", folder.Path(auth.CertificateFile), folder.Path(auth.KeyFile), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

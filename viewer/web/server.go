@@ -23,6 +23,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/lensbus/lensbus/auth"
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
 	"github.com/lensbus/lensbus/viewer"
@@ -63,9 +64,9 @@ type Server struct {
 	patterns []string
 	// authorise decides whether a request may see a camera; every path to one asks it.
 	authorise func(*http.Request, frame.CameraID) error
-	door      *login.Door   // nil where nobody is asked who he is
-	tooMany   atomic.Int64  // when somebody was last refused for too many wrong logins, Unix nanoseconds
-	pair      *certificates // nil without TLS
+	door      *login.Door        // nil where nobody is asked who he is
+	tooMany   atomic.Int64       // when somebody was last refused for too many wrong logins, Unix nanoseconds
+	pair      *auth.Certificates // nil without TLS
 
 	ending  chan struct{} // closed by end
 	unknown chan struct{} // one for every request that waits for a camera that nobody has heard of
@@ -109,9 +110,9 @@ func New(cfg Config, deps Deps) (*Server, error) {
 			return nil, fmt.Errorf("web: %w", err)
 		}
 	}
-	var pair *certificates
+	var pair *auth.Certificates
 	if cfg.TLS.Certificate != "" {
-		if pair, err = newCertificates(cfg.TLS.Certificate, cfg.TLS.Key, deps.Log); err != nil {
+		if pair, err = auth.WatchCertificates("the page", cfg.TLS.Certificate, cfg.TLS.Key, deps.Log); err != nil {
 			return nil, fmt.Errorf("web: %w", err)
 		}
 	}
@@ -224,7 +225,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		ErrorLog:  slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	if s.pair != nil {
-		listener = tls.NewListener(listener, s.pair.config())
+		listener = tls.NewListener(listener, s.pair.Config())
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()

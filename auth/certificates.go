@@ -1,4 +1,4 @@
-package web
+package auth
 
 import (
 	"crypto/tls"
@@ -10,8 +10,10 @@ import (
 	"time"
 )
 
-// certificates are the page's certificate, read again when its files change.
-type certificates struct {
+// Certificates are what a server is known by, read again when the files change. Its methods may be used
+// from any goroutine; there is nothing to close.
+type Certificates struct {
+	what             string
 	certificate, key string
 	log              *slog.Logger
 
@@ -30,19 +32,21 @@ type stamp struct {
 // certificateEvery is how often the files are looked at.
 const certificateEvery = time.Second
 
-func newCertificates(certificate, key string, log *slog.Logger) (*certificates, error) {
-	c := &certificates{certificate: certificate, key: key, log: log}
+// WatchCertificates reads a server's certificate and key, PEM. what is for errors and the log: "the page".
+// Its errors are files that cannot be used; later ones change nothing and are logged.
+func WatchCertificates(what, certificate, key string, log *slog.Logger) (*Certificates, error) {
+	c := &Certificates{what: what, certificate: certificate, key: key, log: log}
 	var err error
 	if c.stamps, err = c.stamp(); err == nil {
 		err = c.load()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the page's certificate: %w", err)
+		return nil, fmt.Errorf("certificate of %s: %w", what, err)
 	}
 	return c, nil
 }
 
-func (c *certificates) load() error {
+func (c *Certificates) load() error {
 	pair, err := tls.LoadX509KeyPair(c.certificate, c.key)
 	if err != nil {
 		return err
@@ -51,7 +55,7 @@ func (c *certificates) load() error {
 	return nil
 }
 
-func (c *certificates) stamp() ([2]stamp, error) {
+func (c *Certificates) stamp() ([2]stamp, error) {
 	var stamps [2]stamp
 	var errs []error
 	for i, path := range []string{c.certificate, c.key} {
@@ -66,7 +70,7 @@ func (c *certificates) stamp() ([2]stamp, error) {
 }
 
 // get returns the certificate as it is now. Where the files have become wrong, it is the one before.
-func (c *certificates) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+func (c *Certificates) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if time.Since(c.looked) < certificateEvery {
@@ -79,16 +83,16 @@ func (c *certificates) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	}
 	// The two files are not changed in one moment: where they do not fit now, they may soon.
 	if err := c.load(); err != nil {
-		c.log.Warn("the page's certificate has changed and cannot be used: the one before still is", "error", err)
+		c.log.Warn("the certificate of "+c.what+" has changed and cannot be used: the one before still is", "error", err)
 		return c.pair, nil
 	}
 	c.stamps = stamps
-	c.log.Info("the page has another certificate")
+	c.log.Info(c.what + " has another certificate")
 	return c.pair, nil
 }
 
-// isFor says whether the certificate is for that name. c may be nil.
-func (c *certificates) isFor(host string) bool {
+// IsFor says whether the certificate is for that name. A nil c has none.
+func (c *Certificates) IsFor(host string) bool {
 	if c == nil {
 		return false
 	}
@@ -96,6 +100,7 @@ func (c *certificates) isFor(host string) bool {
 	return err == nil && pair.Leaf != nil && pair.Leaf.VerifyHostname(host) == nil
 }
 
-func (c *certificates) config() *tls.Config {
+// Config is for a server that speaks HTTP/1.1.
+func (c *Certificates) Config() *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get, NextProtos: []string{"http/1.1"}}
 }
