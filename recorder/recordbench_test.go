@@ -94,7 +94,7 @@ func benchRole(role, dir, server string) error {
 		if err != nil {
 			return err
 		}
-		return recorder.Run(ctx, recorder.Config{Dir: dir, MinFree: 1}, recorder.Deps{Bus: conn})
+		return recorder.Run(ctx, recorder.Config{Dir: dir, MinFree: 1, CatchUp: 1 << 40}, recorder.Deps{Bus: conn})
 	default:
 		return pull(ctx, server, dir, role == rolePullWrite)
 	}
