@@ -26,6 +26,8 @@ type ExportOptions struct {
 type ExportProgress struct {
 	Bytes int64 // written so far
 	Total int64 // of bytes, about; 0 where that is not known
+	// Frames is how many there will be, about; 0 where that is not known.
+	Frames uint64
 	// Captured is the capture time of the newest frame that was written; zero before the first.
 	Captured time.Time
 }
@@ -42,7 +44,8 @@ type ExportResult struct {
 
 // Export writes what is recorded of the camera between two moments to w, as a file that any player
 // opens. It asks for no more than w has taken, so that a slow w is nobody's burden. progress, where
-// it is not nil, is called from this goroutine after every write, some 250 KB, and when all is written.
+// it is not nil, is called from this goroutine before the first byte, after every write, some 250 KB, and when all
+// is written.
 //
 // Its errors are those of [Conn.Replay] and w's: what is in w is then not whole.
 func (c *Conn) Export(ctx context.Context, id frame.CameraID, o ExportOptions, w io.Writer, progress func(ExportProgress)) (ExportResult, error) {
@@ -59,7 +62,8 @@ func (c *Conn) Export(ctx context.Context, id frame.CameraID, o ExportOptions, w
 	}
 	defer job.close()
 	var result ExportResult
-	done := ExportProgress{Total: job.about.Bytes}
+	done := ExportProgress{Total: job.about.Bytes, Frames: job.about.Frames}
+	progress(done)
 	for {
 		msg, kind, err := job.next(ctx)
 		switch {

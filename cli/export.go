@@ -51,7 +51,7 @@ func (c *exportCommand) Run(ctx context.Context, s *session) error {
 	}
 	if c.Dir != "" {
 		job.source = func(ctx context.Context, o bus.ExportOptions, w io.Writer) (bus.ExportResult, error) {
-			return recorder.ExportFolder(ctx, c.Dir, c.ID, o, sealed.opener, w, job.bar.show, s.log)
+			return recorder.ExportFolder(ctx, c.Dir, c.ID, o, sealed.opener, w, job.progress, s.log)
 		}
 		return job.run(ctx)
 	}
@@ -60,7 +60,7 @@ func (c *exportCommand) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	job.source = func(ctx context.Context, o bus.ExportOptions, w io.Writer) (bus.ExportResult, error) {
-		return recorder.Export(ctx, conn, c.ID, o, w, job.bar.show)
+		return recorder.Export(ctx, conn, c.ID, o, w, job.progress)
 	}
 	return s.use(conn, func() error {
 		if err := s.reach(ctx, conn); err != nil {

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"image"
 	"image/jpeg"
@@ -123,6 +124,10 @@ func TestExportFromAFolder(t *testing.T) {
 	if frames, codec, last := probed(t, clip); frames != 20 || codec != "mjpeg" || last < 1.8995 || last > 1.9005 {
 		t.Errorf("%d frames of %s, the last at %g s", frames, codec, last)
 	}
+	// A file is a plain one, with its tables in front; what comes out as a stream cannot be.
+	if got := outermost(t, clip); got != "ftyp moov free mdat" {
+		t.Errorf("the file is %s", got)
+	}
 	if _, _, err := runExport(t, t.Context(), c); err == nil || !strings.Contains(err.Error(), "--force") {
 		t.Errorf("an existing file: %v", err)
 	}
@@ -141,9 +146,32 @@ func TestExportFromAFolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if written, err := os.ReadFile(clip); err != nil || stdout != string(written) {
-		t.Errorf("standard output has %d bytes, the file %d, %v", len(stdout), len(written), err)
+	streamed := filepath.Join(out, "streamed.mp4")
+	if err := os.WriteFile(streamed, []byte(stdout), 0o600); err != nil {
+		t.Fatal(err)
 	}
+	if frames, _, _ := probed(t, streamed); frames != 10 || !strings.HasPrefix(outermost(t, streamed), "ftyp moov moof mdat") {
+		t.Errorf("standard output has %d frames in %s", frames, outermost(t, streamed))
+	}
+}
+
+// outermost are the kinds of a file's outermost boxes.
+func outermost(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kinds []string
+	for len(data) >= 16 {
+		size := uint64(binary.BigEndian.Uint32(data))
+		if size == 1 {
+			size = binary.BigEndian.Uint64(data[8:])
+		}
+		kinds = append(kinds, string(data[4:8]))
+		data = data[min(max(size, 8), uint64(len(data))):]
+	}
+	return strings.Join(kinds, " ")
 }
 
 func TestExportOfTwoSizesIsTwoFiles(t *testing.T) {
@@ -181,9 +209,13 @@ func TestExportWhereTheRestWouldNotEnd(t *testing.T) {
 	j := exportJob{
 		command: &exportCommand{ID: "front", Output: filepath.Join(t.TempDir(), "clip.mp4")},
 		bar:     newProgressBar(io.Discard, "front", time.Time{}, time.Time{}), log: slog.New(slog.DiscardHandler),
-		source: func(context.Context, bus.ExportOptions, io.Writer) (bus.ExportResult, error) {
+		source: func(_ context.Context, _ bus.ExportOptions, w io.Writer) (bus.ExportResult, error) {
 			if len(times) == 0 {
 				return bus.ExportResult{}, nil
+			}
+			one := frame.Frame{Camera: "front", Captured: times[0], Codec: frame.JPEG, Width: 32, Height: 24, Data: []byte("a picture")}
+			if err := segment.WriteMP4(w, func(yield func(segment.Record, error) bool) { yield(segment.Record{Frame: one}, nil) }); err != nil {
+				return bus.ExportResult{}, err
 			}
 			rest := times[0]
 			times = times[1:]

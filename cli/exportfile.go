@@ -18,6 +18,7 @@ import (
 
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/recorder/segment"
 )
 
 // exportJob makes the files of an export: one, or several where the pictures change their size.
@@ -29,6 +30,7 @@ type exportJob struct {
 	bar     *progressBar
 	log     *slog.Logger
 	stdout  io.Writer
+	expect  func(frames uint64) // is told how many there will be, about; nil: nobody wants to know
 
 	parts []exportPart
 }
@@ -129,7 +131,7 @@ func (j *exportJob) write(ctx context.Context, name string) (bus.ExportResult, e
 		// By its name: what ffmpeg makes for players has its head written last.
 		result, err = j.encode(ctx, "file:"+target, nil)
 	} else {
-		result, err = j.source(ctx, j.options, named{file, name})
+		result, err = j.save(ctx, named{file, name}, special)
 	}
 	if err == nil && !special {
 		err = cause(file.Sync()) // a disk that is full may say so only now
@@ -138,6 +140,31 @@ func (j *exportJob) write(ctx context.Context, name string) (bus.ExportResult, e
 		err = cause(closed)
 	}
 	return result, err
+}
+
+// save writes the pictures as they are: to a file that can be gone back in with its tables in one place, as
+// editors and older players want it, and else as it comes, fragmented.
+func (j *exportJob) save(ctx context.Context, file named, special bool) (bus.ExportResult, error) {
+	if special {
+		return j.source(ctx, j.options, file)
+	}
+	plain := segment.NewPlain(file)
+	j.expect = plain.Expect
+	defer func() { j.expect = nil }()
+	result, err := j.source(ctx, j.options, plain)
+	if err == nil {
+		err = plain.Close()
+		result.Bytes = plain.Size()
+	}
+	return result, err
+}
+
+// progress shows how far it is.
+func (j *exportJob) progress(p bus.ExportProgress) {
+	if j.expect != nil && p.Frames > 0 {
+		j.expect(p.Frames)
+	}
+	j.bar.show(p)
 }
 
 // named is a file whose errors tell the name that people know.

@@ -43,12 +43,15 @@ func ExportFolder(ctx context.Context, dir string, id frame.CameraID, o bus.Expo
 	defer func() { _ = folder.Close() }() // was only read
 	files := folderFiles{folder: folder, id: id, log: log}
 	a := &archive{id: id, folder: folder, log: log, segments: files.between, writing: func() (segment.Info, bool) { return segment.Info{}, false }}
-	var total int64
 	var done bus.ExportProgress
 	e := &exporting{
 		from: o.From, to: o.To, split: o.Split,
-		begin: func(_ uint64, bytes int64) error { total = bytes; return nil },
-		gap:   func(gap frame.Gap) error { result.Gaps = append(result.Gaps, gap); return nil },
+		begin: func(frames uint64, bytes int64) error {
+			done.Total, done.Frames = bytes, frames
+			progress(done)
+			return nil
+		},
+		gap: func(gap frame.Gap) error { result.Gaps = append(result.Gaps, gap); return nil },
 	}
 	if opener != nil {
 		e.open = opener.Open
@@ -56,7 +59,7 @@ func ExportFolder(ctx context.Context, dir string, id frame.CameraID, o bus.Expo
 	e.w = writerFunc(func(data []byte) (int, error) {
 		n, err := w.Write(data)
 		result.Bytes += int64(n)
-		done = bus.ExportProgress{Bytes: result.Bytes, Total: total, Captured: e.captured}
+		done.Bytes, done.Captured = result.Bytes, e.captured
 		progress(done)
 		return n, err
 	})
