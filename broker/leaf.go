@@ -104,6 +104,8 @@ func leafOptions(config *Config, opts *server.Options) error {
 		if host == "" {
 			opts.LeafNode.Host = server.DEFAULT_HOST
 		}
+		// Sites go by the address that they were given: this one's own may be one of a network behind it.
+		opts.LeafNode.NoAdvertise = true
 		// Where a site answers is named after the site then: see auth.Site.
 		opts.FeatureFlags = map[string]bool{"js_api_reply_v2": true}
 	}

@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"bytes"
 	"crypto/rand"
 	"fmt"
 	"os"
@@ -55,12 +54,8 @@ func startTrio(t *testing.T) *trio {
 			t.Fatal(err)
 		}
 	}
-	users, err := c.folder.Users()
+	users, err := run(t, "auth", "export", "--dir", c.folder.Path(""))
 	if err != nil {
-		t.Fatal(err)
-	}
-	var conf bytes.Buffer
-	if err := auth.WriteNATSConf(&conf, users); err != nil {
 		t.Fatal(err)
 	}
 	for i, host := range hosts {
@@ -69,7 +64,7 @@ func startTrio(t *testing.T) *trio {
 		if err := os.MkdirAll(own, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(own, "users.conf"), conf.Bytes(), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(own, "users.conf"), []byte(users), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		copyConfig(t, own, "cluster-routes.conf", append(routes, "CHANGE-ME", password)...)
