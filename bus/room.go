@@ -17,6 +17,7 @@ type room struct {
 	queue   func() (bytes int, least time.Duration, ok bool) // not acknowledged yet; the quickest round trip
 	written int64
 	marks   []mark // of what is not known to be acknowledged, oldest first
+	arrived int64  // acknowledged when that was last looked at
 	slow    bool
 }
 
@@ -26,9 +27,13 @@ type mark struct {
 	began time.Time
 }
 
-// ackedSoon is what an acknowledgement may take beside two round trips. It holds what a receiver may put
-// one off for, 40 ms, and a hitch.
-const ackedSoon = 100 * time.Millisecond
+// What an acknowledgement may take beside two round trips.
+const (
+	// ackedSoon holds what a receiver may put one off for, 40 ms.
+	ackedSoon = 100 * time.Millisecond
+	// longestHitch is how long nothing at all may arrive.
+	longestHitch = 500 * time.Millisecond
+)
 
 // is says whether there is room at now.
 func (r *room) is(now time.Time) bool {
@@ -42,9 +47,11 @@ func (r *room) is(now time.Time) bool {
 		r.marks = r.marks[:0]
 		return true
 	}
-	soon := ackedSoon + 2*least
+	soon, arrived := ackedSoon+2*least, r.written-int64(bytes)
+	moves := arrived > r.arrived
+	r.arrived = arrived
 	acknowledged := 0
-	for acknowledged < len(r.marks) && r.marks[acknowledged].end <= r.written-int64(bytes) {
+	for acknowledged < len(r.marks) && r.marks[acknowledged].end <= arrived {
 		// It may have arrived long before; who waits for room looks often enough to see it in time.
 		r.slow = r.slow && now.Sub(r.marks[acknowledged].began) > soon
 		acknowledged++
@@ -53,7 +60,7 @@ func (r *room) is(now time.Time) bool {
 	if len(r.marks) == 0 {
 		return true
 	}
-	if now.Sub(r.marks[0].began) > soon {
+	if late := now.Sub(r.marks[0].began) - soon; late > 0 && moves || late > longestHitch-ackedSoon {
 		r.slow = true
 	}
 	return !r.slow
@@ -87,7 +94,7 @@ const (
 func (r *room) measured(conn net.Conn) net.Conn {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.queue, r.written, r.marks, r.slow = kernelQueue(conn), 0, nil, false
+	r.queue, r.written, r.arrived, r.marks, r.slow = kernelQueue(conn), 0, 0, nil, false
 	return &measuredConn{Conn: conn, room: r}
 }
 

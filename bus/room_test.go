@@ -22,7 +22,7 @@ func TestRoom(t *testing.T) {
 	const frame = 40_000
 	start := time.Now()
 	at := func(ms int) time.Time { return start.Add(time.Duration(ms) * time.Millisecond) }
-	look := func(r *room, ms int, want bool) {
+	look := func(t *testing.T, r *room, ms int, want bool) {
 		t.Helper()
 		if got := r.is(at(ms)); got != want {
 			t.Errorf("after %d ms: room %v, want %v", ms, got, want)
@@ -31,36 +31,54 @@ func TestRoom(t *testing.T) {
 	t.Run("slow", func(t *testing.T) {
 		p := new(path)
 		r := p.room()
-		look(r, 0, true) // nothing is on its way
+		look(t, r, 0, true) // nothing is on its way
 		r.begins(frame, at(0))
 		p.queued = frame
-		look(r, 60, true)
+		look(t, r, 60, true)
 		r.begins(frame, at(60))
 		p.queued = 2*frame - 10_000
-		look(r, 120, false) // the first has been on its way for long
+		look(t, r, 120, false) // the first has been on its way for long
 		p.queued = frame
-		look(r, 200, false) // one has arrived, and one has not
+		look(t, r, 200, false) // one has arrived, and one has not
 		p.queued = 0
-		look(r, 400, true)
+		look(t, r, 400, true)
 		r.begins(frame, at(400))
 		p.queued = frame
-		look(r, 410, false) // one at a time from now on
+		look(t, r, 410, false) // one at a time from now on
 		p.queued = 0
-		look(r, 440, true)
+		look(t, r, 440, true)
 		r.begins(frame, at(440))
 		p.queued = frame
-		look(r, 450, true) // that one came soon: no more
+		look(t, r, 450, true) // that one came soon: no more
 	})
 	t.Run("far", func(t *testing.T) { // over a satellite everything takes long, and nothing is slow
 		p := &path{least: 300 * time.Millisecond}
 		r := p.room()
 		for n := range 18 {
-			look(r, n*33, true)
+			look(t, r, n*33, true)
 			r.begins(frame, at(n*33))
 			p.queued += frame
 		}
-		look(r, 650, true)
-		look(r, 701, false)
+		look(t, r, 650, true)
+		p.queued -= 1000
+		look(t, r, 701, false)
+	})
+	t.Run("hitch", func(t *testing.T) {
+		p := new(path)
+		r := p.room()
+		for n := range 5 {
+			r.begins(frame, at(n*100))
+			p.queued += frame
+			look(t, r, n*100+1, true) // nothing arrives
+		}
+		p.queued = frame
+		look(t, r, 402, true) // and then all but the last
+		r.begins(frame, at(500))
+		p.queued = 2 * frame
+		look(t, r, 900, true) // again
+		look(t, r, 901, false)
+		p.queued = 0
+		look(t, r, 902, true)
 	})
 	t.Run("written in pieces", func(t *testing.T) {
 		p := new(path)
@@ -70,9 +88,9 @@ func TestRoom(t *testing.T) {
 		}
 		r.begins(frame/4, at(1))
 		p.queued = 1
-		look(r, 101, false)
+		look(t, r, 101, false)
 		p.queued = 0
-		look(r, 102, true)
+		look(t, r, 102, true)
 	})
 	t.Run("nobody asks", func(t *testing.T) {
 		p := new(path)
@@ -83,16 +101,16 @@ func TestRoom(t *testing.T) {
 		if len(r.marks) > mostMarks {
 			t.Errorf("%d marks are kept", len(r.marks))
 		}
-		look(r, 100*mostMarks, true) // all of it has arrived
+		look(t, r, 100*mostMarks, true) // all of it has arrived
 	})
 	t.Run("not known", func(t *testing.T) {
 		p := &path{queued: 1, closed: true}
 		r := p.room()
 		r.begins(frame, at(0))
-		look(r, 1000, true)
+		look(t, r, 1000, true)
 		r = new(room) // a connection in the process
 		r.begins(frame, at(0))
-		look(r, 1000, true)
+		look(t, r, 1000, true)
 	})
 }
 
