@@ -21,11 +21,14 @@ RUN for dir in auth credentials credentials/cameras credentials/recorder credent
         credentials/ip credentials/prometheus people recordings streams state; do \
         install -d -m 0700 -o 65534 -g 65534 /out/$dir; \
     done \
-    && install -d -m 1777 /out/tmp
+    && install -d -m 1777 /out/tmp \
+    && install -D -m 0644 /etc/ssl/certs/ca-certificates.crt /out/etc/ssl/certs/ca-certificates.crt
 
+# The same source and the same bases give the same layer, byte for byte: files have no time of their own.
 FROM source AS build
 ARG VERSION=devel
-RUN CGO_ENABLED=0 go build -buildvcs=false -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /out/lensbus .
+RUN CGO_ENABLED=0 go build -buildvcs=false -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /out/lensbus . \
+    && find /out -exec touch -h -d @0 {} +
 
 FROM scratch AS lensbus
 ARG VERSION=devel
@@ -35,7 +38,6 @@ LABEL org.opencontainers.image.title="lensbus" \
       org.opencontainers.image.source="https://github.com/lensbus/lensbus" \
       org.opencontainers.image.documentation="https://github.com/lensbus/lensbus/tree/main/docs" \
       org.opencontainers.image.licenses="Apache-2.0"
-COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /out/ /
 # Nobody, by number: there is no passwd file.
 USER 65534:65534
@@ -52,7 +54,9 @@ RUN apt-get update -qq \
 ARG VERSION=devel
 RUN CGO_ENABLED=1 CGO_LDFLAGS="-Wl,--as-needed" go build -buildvcs=false -trimpath \
         -tags opencv,gocv_specific_modules,gocv_videoio,gocv_highgui \
-        -ldflags "-s -w -X main.version=${VERSION}" -o /out/lensbus .
+        -ldflags "-s -w -X main.version=${VERSION}" -o /out/lensbus . \
+    && rm -r /out/etc \
+    && find /out -exec touch -h -d @0 {} +
 
 FROM ${DEBIAN_IMAGE} AS lensbus-opencv
 ARG VERSION=devel

@@ -156,6 +156,10 @@ lint: ## Format, vet and staticcheck, without OpenCV and with it
 		CGO_ENABLED=1 $(GO) tool -modfile=tools/go.mod staticcheck -tags $(OPENCV_TAGS) ./...; \
 	fi
 
+.PHONY: lint-kubernetes
+lint-kubernetes: ## The manifests in configs/kubernetes, against the types of Kubernetes
+	cd tools/kubernetes && $(GO) vet . && CGO_ENABLED=0 $(GO) test -buildvcs=false . && $(GO) run -buildvcs=false . ../../configs/kubernetes
+
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 
 .PHONY: audit
