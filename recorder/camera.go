@@ -182,7 +182,7 @@ func (c *camera) follow(ctx context.Context, t *tape) error {
 		case <-ctx.Done():
 			return nil
 		case <-t.landed():
-			if err := t.settle(ctx); err != nil {
+			if err := t.land(ctx); err != nil {
 				return err
 			}
 		case <-resume.C:

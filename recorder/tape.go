@@ -11,11 +11,13 @@ import (
 )
 
 // When a part is written although its time has not come: a recorder that is behind writes in pieces
-// that are worth a sync, and does not hold more than it must.
+// that are worth a sync, and does not hold more than it must. While the disk is at work on a part, the
+// next one may grow beyond that.
 const (
 	fullPartBytes  = 4 << 20
 	fullPartFrames = 256
 	mostPartBytes  = 2 * fullPartBytes // of frames
+	mostPartFrames = 2 * fullPartFrames
 )
 
 // tape writes what comes of one camera, segment after segment. It is for one goroutine. After an
@@ -64,7 +66,7 @@ func (t *tape) buffered() (sum uint64) {
 	return sum
 }
 
-// landed is closed when what is on its way to the disk is there, or failed; settle deals with it. nil
+// landed is closed when what is on its way to the disk is there, or failed; land deals with it. nil
 // where nothing is.
 func (t *tape) landed() <-chan struct{} {
 	if t.w == nil {
@@ -91,10 +93,27 @@ func (t *tape) take(ctx context.Context, s bus.Stored) error {
 		}
 	}
 	t.receipt, t.unpaid = s.Receipt(), true
-	if t.w == nil {
-		return nil
+	if t.flying == nil && t.holds(fullPartFrames, fullPartBytes) || t.holds(mostPartFrames, mostPartBytes) {
+		return t.begin(ctx)
 	}
-	if frames, bytes := t.w.Buffered(); frames >= fullPartFrames || bytes >= fullPartBytes {
+	return nil
+}
+
+// holds says whether so many frames, or bytes of them, wait for being written.
+func (t *tape) holds(frames int, bytes int64) bool {
+	if t.w == nil {
+		return false
+	}
+	f, b := t.w.Buffered()
+	return f >= frames || b >= bytes
+}
+
+// land deals with what is on its way to the disk, and begins what waited for that.
+func (t *tape) land(ctx context.Context) error {
+	if err := t.settle(ctx); err != nil {
+		return err
+	}
+	if t.holds(fullPartFrames, fullPartBytes) {
 		return t.begin(ctx)
 	}
 	return nil
