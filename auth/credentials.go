@@ -2,6 +2,7 @@ package auth
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -18,7 +19,8 @@ import (
 
 // Credentials are what a user connects with: one file that is handed over, mode 0600. It is text:
 // "key: value" lines, the nkey's seed between NATS's own marks, and PEM blocks. NATS's tools take
-// it as it is, with --nkey FILE --tlsca FILE --inbox-prefix _INBOX.NAME.
+// it as it is, with --nkey FILE --tlsca FILE --inbox-prefix _INBOX.NAME. With a JWT in it, it is also what
+// they take with --creds; and a file of theirs, which has a JWT and a seed and no more, is taken here.
 type Credentials struct {
 	Name    string
 	Role    Role
@@ -33,7 +35,9 @@ type Credentials struct {
 	// Certificate and CertificateKey, PEM, are shown to a broker that wants to see one; nil: none.
 	Certificate, CertificateKey []byte
 
-	seed []byte
+	seed  []byte
+	token string // the JWT; "": the server knows the key
+	inbox string // where a JWT says another than the name's
 }
 
 // ErrCredentials is wrapped by the errors for what is no credentials file.
@@ -67,7 +71,11 @@ func (c Credentials) User() User {
 }
 
 // Inbox is the beginning of the user's inbox subjects, for [nats.CustomInboxPrefix].
-func (c Credentials) Inbox() string { return inboxOf(c.Name) }
+func (c Credentials) Inbox() string { return cmp.Or(c.inbox, inboxOf(c.Name)) }
+
+// JWT is what a server in operator mode is shown besides the key's signature; "" for one that knows its
+// users by their keys. It is no secret by itself.
+func (c Credentials) JWT() string { return c.token }
 
 // PublicKey is the user's public nkey.
 func (c Credentials) PublicKey() (string, error) {
@@ -124,10 +132,12 @@ func (c Credentials) GoString() string { return c.String() }
 
 // The marks of NATS around a seed, and the header that tells a client's certificate from the CA's.
 const (
-	seedBegins = "-----BEGIN USER NKEY SEED-----"
-	seedEnds   = "------END USER NKEY SEED------"
-	useHeader  = "Use"
-	useClient  = "client"
+	seedBegins  = "-----BEGIN USER NKEY SEED-----"
+	seedEnds    = "------END USER NKEY SEED------"
+	tokenBegins = "-----BEGIN NATS USER JWT-----"
+	tokenEnds   = "------END NATS USER JWT------"
+	useHeader   = "Use"
+	useClient   = "client"
 )
 
 // Encode returns the file's content. It is a secret.
@@ -146,6 +156,9 @@ func (c Credentials) Encode() []byte {
 	}
 	if c.Server != "" {
 		fmt.Fprintf(&b, "server: %s\n", c.Server)
+	}
+	if c.token != "" {
+		fmt.Fprintf(&b, "\n%s\n%s\n%s\n", tokenBegins, c.token, tokenEnds)
 	}
 	fmt.Fprintf(&b, "\n%s\n%s\n%s\n", seedBegins, c.seed, seedEnds)
 	if c.CA != nil {
@@ -182,6 +195,12 @@ func ParseCredentials(data []byte) (Credentials, error) {
 	if prefix, _, err := nkeys.DecodeSeed(c.seed); err != nil || prefix != nkeys.PrefixByteUser {
 		return wrong("the nkey seed is none of a user")
 	}
+	if before, after, found := strings.Cut(head, tokenBegins); found {
+		if c.token, head, found = strings.Cut(after, tokenEnds); !found {
+			return wrong("the JWT does not end")
+		}
+		c.token, head = strings.TrimSpace(c.token), before // what NATS's tools write after it is for people
+	}
 	for line := range strings.Lines(head) {
 		key, value, found := strings.Cut(strings.TrimSpace(line), ":")
 		if value = strings.TrimSpace(value); !found || strings.HasPrefix(key, "#") {
@@ -211,6 +230,11 @@ func ParseCredentials(data []byte) (Credentials, error) {
 	public, err := c.PublicKey()
 	if err != nil {
 		return wrong("the nkey seed is none of a user")
+	}
+	if c.token != "" {
+		if err := c.readToken(); err != nil {
+			return Credentials{}, err
+		}
 	}
 	user := c.User()
 	user.Key = public

@@ -1,5 +1,7 @@
 package auth
 
+import "slices"
+
 // Rights are the subjects that a user may publish and subscribe to: allow-lists only, because what
 // is not named in a list of exceptions is open.
 type Rights struct {
@@ -74,6 +76,22 @@ func (u User) Rights() Rights {
 		}
 		for _, verb := range []string{"PING", "INFO", "STATS"} {
 			r.subscribe("$SRV."+verb, "$SRV."+verb+"."+service, "$SRV."+verb+"."+service+".*")
+		}
+	}
+	return r
+}
+
+// exported are the rights for a server that lensbus does not run: those of the role and, where direct is
+// true, to a direct get of the newest frames, for those who have not got it.
+func (u User) exported(direct bool) Rights {
+	r := u.Rights()
+	if direct && slices.Contains([]Role{Viewer, Operator, Web}, u.Role) {
+		for _, camera := range u.tokens() {
+			stream := "FRAMES_" + camera
+			if u.All {
+				stream = "*"
+			}
+			r.publish("$JS.API.DIRECT.GET." + stream + ".cam." + camera + ".frame")
 		}
 	}
 	return r

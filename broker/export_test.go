@@ -21,7 +21,7 @@ func TestExportedRightsHold(t *testing.T) {
 		t.Fatal(err)
 	}
 	var conf bytes.Buffer
-	if err := auth.WriteNATSConf(&conf, users); err != nil {
+	if err := auth.WriteNATSConf(&conf, users, false); err != nil {
 		t.Fatal(err)
 	}
 	opts := new(server.Options)

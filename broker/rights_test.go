@@ -147,8 +147,24 @@ func TestRights(t *testing.T) {
 		"second":    secondRecorder(t, folder),
 		"admin":     user(t, folder, "boss", auth.Admin),
 	}
-	watching, all := []string{"viewer", "operator", "web"}, []string{"publisher", "viewer", "operator", "recorder", "second", "web", "nvr"}
-	publish := map[string][]string{
+	for name, c := range roles {
+		tryRights(t, enter(t, s, c), name, c)
+	}
+	publish, _ := rightsTable()
+	for subject, allowed := range publish {
+		for _, name := range allowed {
+			if _, is := roles[name]; !is {
+				t.Fatalf("%s: no role %s in this test", subject, name)
+			}
+		}
+	}
+}
+
+// rightsTable is who may publish and subscribe to what: publisher, viewer, operator and recorder of front, web and
+// nvr, a recorder, of all cameras. What is not named is refused.
+func rightsTable() (publish, subscribe map[string][]string) {
+	watching := []string{"viewer", "operator", "web"}
+	publish = map[string][]string{
 		"cam.front.frame":            {"publisher"},
 		"cam.front.status":           {"publisher"},
 		"cam.front.preview":          {"publisher"},
@@ -192,6 +208,19 @@ func TestRights(t *testing.T) {
 		"$JS.API.CONSUMER.CREATE.FRAMES_front":                   {},
 		"$JS.API.CONSUMER.CREATE.FRAMES_front.x.cam.front.frame": {},
 		"$JS.API.CONSUMER.DURABLE.CREATE.FRAMES_front.x":         {},
+		"$JS.API.CONSUMER.RESET.FRAMES_front.rec":                {},
+		"$JS.API.CONSUMER.PAUSE.FRAMES_front.rec":                {},
+		"$JS.API.CONSUMER.UNPIN.FRAMES_front.rec":                {},
+		"$JS.API.CONSUMER.LIST.FRAMES_front":                     {},
+		"$JS.API.CONSUMER.NAMES.FRAMES_front":                    {},
+		"$JS.API.CONSUMER.MSG.NEXT.FRAMES_front.rec2":            {},
+		"$JS.ACK.FRAMES_front.rec2.1.1.1.1.1":                    {},
+		"$JS.API.STREAM.SNAPSHOT.FRAMES_front":                   {},
+		"$JS.API.STREAM.RESTORE.FRAMES_front":                    {},
+		"$JS.API.STREAM.LEADER.STEPDOWN.FRAMES_front":            {},
+		"$JS.API.DIRECT.GET.FRAMES_front.>":                      {},
+		"$JS.FC.FRAMES_front.x":                                  {},
+		"$JSC.R.x":                                               {},
 		"$JS.API.CONSUMER.DELETE.FRAMES_front.rec":               {},
 		"$JS.API.CONSUMER.INFO.FRAMES_front.rec":                 {"recorder", "nvr"},
 		"$JS.API.CONSUMER.MSG.NEXT.FRAMES_front.rec":             {"recorder", "nvr"},
@@ -206,7 +235,7 @@ func TestRights(t *testing.T) {
 		"$JS.ACK.FRAMES_front.rec.1.1.1.1.1":                     {"recorder", "nvr"},
 		"$JS.ACK.FRAMES_yard.rec.1.1.1.1.1":                      {"nvr"},
 	}
-	subscribe := map[string][]string{
+	subscribe = map[string][]string{
 		"cam.front.frame":          watching,
 		"cam.front.preview":        watching,
 		"cam.front.newest":         {},
@@ -253,37 +282,34 @@ func TestRights(t *testing.T) {
 		"$SRV.INFO.recorder.abc":   {"recorder", "second", "nvr"},
 		"_INBOX.nvr.deep.and.more": {"nvr"},
 	}
-	for name, c := range roles {
-		nc := enter(t, s, c)
-		for _, table := range []struct {
-			what  string
-			cells map[string][]string
-			do    func(subject string) error
-		}{
-			{"publish", publish, func(subject string) error { return nc.PublishRequest(subject, c.Inbox()+".answer", nil) }},
-			{"subscribe", subscribe, func(subject string) error {
-				sub, err := nc.SubscribeSync(subject)
-				if err == nil {
-					t.Cleanup(func() { _ = sub.Unsubscribe() })
-				}
-				return err
-			}},
-		} {
-			for subject, allowed := range table.cells {
-				may := name == "admin" || slices.Contains(allowed, name)
-				if may && name == "admin" && strings.Contains(subject, "STREAM.DELETE") || name == "admin" && strings.Contains(subject, "CONSUMER.DELETE") || name == "admin" && subject == "$JS.API.STREAM.UPDATE.FRAMES_front" {
-					continue // that would work
-				}
-				if got := !refused(t, nc, func() error { return table.do(subject) }); got != may {
-					t.Errorf("%s %s %s: allowed %v, want %v", name, table.what, subject, got, may)
-				}
+	return publish, subscribe
+}
+
+// tryRights tries every action of the table on a user's connection.
+func tryRights(t *testing.T, nc *nats.Conn, name string, c auth.Credentials) {
+	t.Helper()
+	publish, subscribe := rightsTable()
+	for _, table := range []struct {
+		what  string
+		cells map[string][]string
+		do    func(subject string) error
+	}{
+		{"publish", publish, func(subject string) error { return nc.PublishRequest(subject, c.Inbox()+".answer", nil) }},
+		{"subscribe", subscribe, func(subject string) error {
+			sub, err := nc.SubscribeSync(subject)
+			if err == nil {
+				t.Cleanup(func() { _ = sub.Unsubscribe() })
 			}
-		}
-	}
-	for subject, allowed := range publish {
-		for _, name := range allowed {
-			if !slices.Contains(all, name) {
-				t.Fatalf("%s: no role %s in this test", subject, name)
+			return err
+		}},
+	} {
+		for subject, allowed := range table.cells {
+			may := name == "admin" || slices.Contains(allowed, name)
+			if may && name == "admin" && strings.Contains(subject, "STREAM.DELETE") || name == "admin" && strings.Contains(subject, "CONSUMER.DELETE") || name == "admin" && subject == "$JS.API.STREAM.UPDATE.FRAMES_front" {
+				continue // that would work
+			}
+			if got := !refused(t, nc, func() error { return table.do(subject) }); got != may {
+				t.Errorf("%s %s %s: allowed %v, want %v", name, table.what, subject, got, may)
 			}
 		}
 	}

@@ -21,7 +21,11 @@ func (o Options) identity() ([]nats.Option, error) {
 	if err != nil {
 		return nil, err
 	}
-	opts := []nats.Option{nats.Nkey(key, o.Credentials.Sign), nats.CustomInboxPrefix(o.Credentials.Inbox())}
+	who := nats.Nkey(key, o.Credentials.Sign)
+	if token := o.Credentials.JWT(); token != "" {
+		who = nats.UserJWT(func() (string, error) { return token, nil }, o.Credentials.Sign)
+	}
+	opts := []nats.Option{who, nats.CustomInboxPrefix(o.Credentials.Inbox())}
 	if o.InProcess != nil { // there is no network to be secured
 		return opts, nil
 	}

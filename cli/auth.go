@@ -283,26 +283,6 @@ func durableOf(u auth.User) string {
 	return u.DurableName()
 }
 
-type authExportCommand struct {
-	authFlags
-	Format string `enum:"nats-conf,nsc" default:"nats-conf" placeholder:"FORMAT" help:"nats-conf, for the configuration of a nats-server; nsc, commands that make the users' JWTs. Default nats-conf."`
-}
-
-func (c *authExportCommand) Run(s *session) error {
-	folder, err := c.open()
-	if err != nil {
-		return err
-	}
-	users, err := folder.Users()
-	if err != nil {
-		return err
-	}
-	if c.Format == "nsc" {
-		return auth.WriteNSC(s.Stdout, users)
-	}
-	return auth.WriteNATSConf(s.Stdout, users)
-}
-
 type authExplainCommand struct {
 	Role    string `arg:"" enum:"admin,publisher,viewer,operator,recorder,web,site" help:"The role."`
 	Cameras string `placeholder:"ID,…" help:"For which cameras. Default ID, as a word that stands for one."`
