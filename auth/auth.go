@@ -85,6 +85,8 @@ func (u User) Validate() error {
 	}
 	switch {
 	case u.Role == Admin:
+	case u.Role == Site && len(u.Cameras) > MostSiteCameras:
+		faults = append(faults, fmt.Errorf("user %.40q: %d cameras: a site has at most %d", u.Name, len(u.Cameras), MostSiteCameras))
 	case u.Role == Site && u.All:
 		faults = append(faults, fmt.Errorf("user %.40q: a site's cameras are named: it must not publish others'", u.Name))
 	case u.All && len(u.Cameras) > 0:

@@ -11,6 +11,10 @@ const (
 	replies = "$JSC.R."
 )
 
+// MostSiteCameras is how many cameras a [Site] has at most: a server says to a leaf node what its rights
+// are, in one line.
+const MostSiteCameras = 1000
+
 // SiteDelivery is the prefix of the subjects to which a site's frames are delivered.
 func SiteDelivery(site string) string { return deliveries + site }
 

@@ -114,6 +114,29 @@ func TestSiteWithUsers(t *testing.T) {
 	}
 }
 
+// A site has as many cameras as a site may have.
+func TestLargestSite(t *testing.T) {
+	hub, folder, _ := guarded(t, Config{LeafListen: "127.0.0.1:0"})
+	ids := make([]frame.CameraID, auth.MostSiteCameras)
+	for i := range ids {
+		ids[i] = frame.CameraID(fmt.Sprintf("%s-%05d", strings.Repeat("a", 26), i))
+	}
+	site := start(t, Config{Uplink: UplinkConfig{Creds: siteUser(t, hub, folder, "site1", ids...)}})
+	eventually(t, site.Uplinked)
+	watching, err := inside(t, hub).SubscribeSync(ids[len(ids)-1].FrameSubject())
+	if err != nil {
+		t.Fatal(err)
+	}
+	here := inside(t, site)
+	eventually(t, func() bool { // once the site has heard of it
+		if err := here.Publish(ids[len(ids)-1].FrameSubject(), nil); err != nil {
+			t.Fatal(err)
+		}
+		_, err := watching.NextMsg(50 * time.Millisecond)
+		return err == nil
+	})
+}
+
 // leaf is somebody who speaks the protocol of leaf nodes and keeps to nothing that he is told.
 type leaf struct {
 	t    *testing.T
