@@ -103,11 +103,12 @@ func (l *Live) Newest() (frame.Frame, bool) { return l.latest.Newest() }
 
 // Stats returns the counts so far.
 func (l *Live) Stats() LiveStats {
+	fetching := l.link.isFetching() // the link's lock comes before this one's
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.stats
 	s.Rejected = maps.Clone(s.Rejected)
-	s.Fetching = l.link.isFetching()
+	s.Fetching = fetching
 	return s
 }
 
