@@ -118,12 +118,23 @@ func TestRecordBrokerRestored(t *testing.T) {
 	t.Parallel()
 	g := newRig(t)
 	g.provision(nil)
+	recordRestored(t, g)
+}
+
+// With users the recorder may not make its consumer anew; nothing is lost by that.
+func TestRecordGuardedBrokerRestored(t *testing.T) {
+	t.Parallel()
+	recordRestored(t, newGuardedRig(t))
+}
+
+func recordRestored(t *testing.T, g *rig) {
+	t.Helper()
 	dir, backup := t.TempDir(), t.TempDir()
-	r := g.record(recorder.Config{Dir: dir}, nil)
+	r := g.record(recorder.Config{Dir: dir, Cameras: []frame.CameraID{g.camera}}, nil)
 	g.publish(20)
 	g.inFiles(dir)
 	eventually(t, "everything is acknowledged", func() bool { return g.consumer().AckFloor.Stream == 20 })
-	address := strings.TrimPrefix(g.url, "nats://")
+	_, address, _ := strings.Cut(g.url, "://")
 	messages := filepath.Join(g.store, "jetstream", "$G", "streams", g.camera.StreamName(), "msgs")
 	restart := func(between func()) {
 		if err := g.server.Close(); err != nil {

@@ -122,6 +122,7 @@ func (l *logged) says(text string) bool {
 type rig struct {
 	t      testing.TB
 	store  string
+	users  *users // nil: nobody is asked who he is
 	server *broker.Server
 	url    string
 	nc     *nats.Conn
@@ -148,7 +149,7 @@ func (g *rig) connect() {
 	g.t.Helper()
 	t := g.t
 	var err error
-	if g.nc, err = nats.Connect(g.url, nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond)); err != nil {
+	if g.nc, err = nats.Connect(g.url, append(g.users.options(t), nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond))...); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(g.nc.Close)
@@ -159,7 +160,7 @@ func (g *rig) connect() {
 
 func (g *rig) startBroker(listen string) {
 	g.t.Helper()
-	server, err := broker.Start(soon(g.t), broker.Config{Listen: listen, Store: g.store}, slog.New(slog.DiscardHandler))
+	server, err := broker.Start(soon(g.t), broker.Config{Listen: listen, Store: g.store, Auth: g.users.folder()}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		g.t.Fatal(err)
 	}
@@ -270,7 +271,7 @@ func (g *rig) record(cfg recorder.Config, change func(*recorder.Deps)) *running 
 	g.t.Helper()
 	r := &running{t: g.t, metrics: recorder.NewMetrics(), log: new(logged), done: make(chan error, 1)}
 	log := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	conn, err := bus.Connect(soon(g.t), bus.Options{Server: g.url, Log: log})
+	conn, err := bus.Connect(soon(g.t), bus.Options{Server: g.url, Log: log, Credentials: g.users.recorder()})
 	if err != nil {
 		g.t.Fatal(err)
 	}
