@@ -149,6 +149,15 @@ func (c *Conn) WaitConnected(ctx context.Context) error {
 	return nil
 }
 
+// Refusal says why the server does not let this user in; nil while it does, or does not answer.
+func (c *Conn) Refusal() error {
+	refused := new(EntryError)
+	if c.control.IsConnected() || !errors.As(Explain(c.control.LastError()), &refused) {
+		return nil
+	}
+	return refused
+}
+
 // Close ends everything that was made from c and waits for it. It is safe twice.
 func (c *Conn) Close() error {
 	c.mu.Lock()

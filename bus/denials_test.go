@@ -3,6 +3,7 @@ package bus_test
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -147,4 +148,41 @@ func TestRefusalsAreToldAtOnce(t *testing.T) {
 		}
 		_ = other.Close()
 	}
+}
+
+// Who is no longer let in is told why, for as long as it is so.
+func TestRefusalOfAUser(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "auth")
+	folder := auth.Open(dir)
+	if _, err := folder.Init(auth.InitOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	s := startBroker(t, broker.Config{Auth: dir})
+	path, err := folder.Add(auth.User{Name: "alice", Role: auth.Viewer, Cameras: []frame.CameraID{"front"}}, auth.AddOptions{Server: s.URL()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := auth.ReadCredentials(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	users, err := os.ReadFile(folder.Path(auth.UsersFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn := in(t, &c)
+	if err := conn.Refusal(); err != nil {
+		t.Errorf("of who is in: %v", err)
+	}
+	if err := folder.Remove("alice"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() bool {
+		err := conn.Refusal()
+		return err != nil && strings.Contains(err.Error(), "does not let this user in")
+	})
+	if err := auth.WriteFile(folder.Path(auth.UsersFile), users, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() bool { return conn.Refusal() == nil && conn.NATS().IsConnected() })
 }

@@ -25,6 +25,9 @@ type viewCommand struct {
 }
 
 func (c *viewCommand) Run(ctx context.Context, s *session) error {
+	if window.Built {
+		s.limitOpenCV()
+	}
 	var f file
 	if err := c.load(&f); err != nil {
 		return err

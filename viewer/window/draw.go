@@ -1,6 +1,9 @@
 package window
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // draw brings the canvas up to date: the tiles that have changed, or everything.
 func (w *window) draw(now time.Time) {
@@ -32,8 +35,8 @@ func (w *window) draw(now time.Time) {
 // drawEmpty is for a window without cameras.
 func (w *window) drawEmpty(em int) {
 	t := tile{at: w.canvas.bounds(), title: "waiting for cameras…"}
-	if !w.online {
-		t.lines = []string{why(false, nil)}
+	if w.offline != "" {
+		t.lines = reasonLines(w.offline)
 	}
 	w.canvas.fill(t.at, paperTile)
 	w.paint.notice(&w.canvas, t, em)
@@ -71,5 +74,12 @@ func reasonLines(reason string) []string {
 	if reason == "" {
 		return nil
 	}
+	// What it comes from and what can be done stand on lines of their own where one would be too long.
+	if head, tail, found := strings.Cut(reason, ": "); found && len(reason) > mostLine {
+		return []string{head, tail}
+	}
 	return []string{reason}
 }
+
+// mostLine is how long a reason may be to stand on one line, bytes.
+const mostLine = 60

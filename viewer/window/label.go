@@ -77,12 +77,20 @@ func withinText(age, within time.Duration) string {
 	return ""
 }
 
-// why says in one line why no pictures come, as far as this end can know. camera is nil where no
-// status of it has come.
-func why(connected bool, camera *viewer.Camera) string {
+// offline says in one line why there is no connection: refusal is the server's, nil where there is none.
+func offline(refusal error) string {
+	if refusal != nil {
+		return refusal.Error()
+	}
+	return "no connection to the server"
+}
+
+// why says in one line why no pictures come, as far as this end can know. offline is why there is no
+// connection, "" with one; camera is nil where no status of it has come.
+func why(offline string, camera *viewer.Camera) string {
 	switch {
-	case !connected:
-		return "no connection to the server"
+	case offline != "":
+		return offline
 	case camera == nil:
 		return "nobody publishes it"
 	case camera.Silent:

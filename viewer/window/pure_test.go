@@ -188,18 +188,31 @@ func TestWhy(t *testing.T) {
 	silent := viewer.Camera{Status: frame.Status{State: frame.StateLive}, Silent: true}
 	long := viewer.Camera{Status: frame.Status{State: frame.StateFrozen, Reason: strings.Repeat("ä", 5000)}}
 	for _, tt := range []struct {
-		connected bool
-		camera    *viewer.Camera
-		want      string
+		offline string
+		camera  *viewer.Camera
+		want    string
 	}{
-		{false, &lost, "no connection to the server"},
-		{true, nil, "nobody publishes it"},
-		{true, &silent, "its publisher is silent"},
-		{true, &lost, "lost: no [31m such device"},
-		{true, &long, "frozen: " + strings.Repeat("ä", mostReason) + "…"},
+		{offline(nil), &lost, "no connection to the server"},
+		{offline(errors.New("the server does not let this user in: it does not know the key")), &lost, "the server does not let this user in: it does not know the key"},
+		{"", nil, "nobody publishes it"},
+		{"", &silent, "its publisher is silent"},
+		{"", &lost, "lost: no [31m such device"},
+		{"", &long, "frozen: " + strings.Repeat("ä", mostReason) + "…"},
 	} {
-		if got := why(tt.connected, tt.camera); got != tt.want {
+		if got := why(tt.offline, tt.camera); got != tt.want {
 			t.Errorf("%q, want %q", got, tt.want)
+		}
+	}
+}
+
+func TestLongReasonsHaveTwoLines(t *testing.T) {
+	for reason, want := range map[string]int{
+		"": 0, "lost: no such device": 1,
+		"the server does not let this user in: it does not know the key, or no longer, or no credentials were given": 2,
+		strings.Repeat("x", 100): 1,
+	} {
+		if got := reasonLines(reason); len(got) != want {
+			t.Errorf("%q: %q, want %d lines", reason, got, want)
 		}
 	}
 }

@@ -43,7 +43,7 @@ type window struct {
 	dirty   bool        // something is to be drawn
 	all     bool        // everything is to be drawn
 	factsAt time.Time
-	online  bool
+	offline string // why there is no connection; ""
 	play    *playClock // nil: live
 }
 
@@ -125,7 +125,9 @@ func (w *window) refresh(ctx context.Context, now time.Time) error {
 	if err := w.follow(ctx); err != nil {
 		return err
 	}
-	w.online = w.deps.Bus.NATS().IsConnected()
+	if w.offline = ""; !w.deps.Bus.NATS().IsConnected() {
+		w.offline = offline(w.deps.Bus.Refusal())
+	}
 	if w.play != nil {
 		w.refreshPlayed(now)
 	}
@@ -142,9 +144,9 @@ func (w *window) refresh(ctx context.Context, now time.Time) error {
 		} else if v.measured.sealed {
 			v.reason = viewer.NoKey
 		} else if camera, known := w.cameras.Get(v.feed.id); known {
-			v.reason = why(w.online, &camera)
-		} else if !w.online || now.Sub(w.began) > viewer.SilentAfter {
-			v.reason = why(w.online, nil)
+			v.reason = why(w.offline, &camera)
+		} else if w.offline != "" || now.Sub(w.began) > viewer.SilentAfter {
+			v.reason = why(w.offline, nil)
 		}
 		v.changed = true
 	}
