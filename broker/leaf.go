@@ -33,11 +33,8 @@ func (u UplinkConfig) is() bool { return u != UplinkConfig{} }
 // LeafPort is NATS's own for leaf nodes.
 const LeafPort = "7422"
 
-// How a broken link is noticed and mended. A server asks an idle one after two minutes, twice; a camera
-// that nobody watches is idle.
+// How a broken link is mended.
 const (
-	leafPing  = 10 * time.Second
-	leafPings = 2
 	leafRetry = time.Second
 	leafDial  = 5 * time.Second
 )
@@ -121,7 +118,6 @@ func leafOptions(config *Config, opts *server.Options) error {
 		opts.MaxControlLine = int32(64 * KiB)
 	}
 	if config.LeafListen != "" || config.Uplink.is() {
-		opts.PingInterval, opts.MaxPingsOut = leafPing, leafPings
 		opts.LeafNode.Compression.Mode = server.CompressionOff // pictures are compressed
 	}
 	if config.Domain != "" {

@@ -33,6 +33,7 @@ type Server struct {
 	after []func() error // run by Close, last one first, once the server has ended
 
 	leafListen string
+	uplink     bool
 
 	healing *healer // nil without JetStream
 	access  *access // nil where nobody is asked and nothing is encrypted
@@ -84,7 +85,7 @@ func (s *Server) start(ctx context.Context, config Config) error {
 	if err := leafOptions(&config, opts); err != nil {
 		return err
 	}
-	s.leafListen = config.LeafListen
+	s.leafListen, s.uplink = config.LeafListen, config.Uplink.is()
 	if s.access, err = newAccess(config); err != nil {
 		return err
 	}
@@ -139,6 +140,15 @@ func (s *Server) start(ctx context.Context, config Config) error {
 // a camera's usual ones. What comes on top is not stored, and who asked for a confirmation is told so.
 const bufferedBytes = 32 * MiB
 
+// How a client or a leaf node that is gone without a word is noticed: it answers none of two questions.
+// By itself a server asks an idle one after two minutes. A camera that nobody watches is idle; and one who
+// answers others, as a recorder does, and comes back elsewhere, shares their questions with what is dead
+// until that is noticed.
+const (
+	askAlive   = 10 * time.Second
+	unanswered = 2
+)
+
 func options(config Config) (*server.Options, error) {
 	host, port, err := splitListen("listen", config.Listen)
 	if err != nil {
@@ -160,6 +170,8 @@ func options(config Config) (*server.Options, error) {
 		MaxPending:          int64(config.MaxPending),
 		MaxConn:             config.MaxConnections,
 		WriteDeadline:       config.WriteDeadline,
+		PingInterval:        askAlive,
+		MaxPingsOut:         unanswered,
 
 		JetStream:              !config.NoJetStream,
 		JetStreamMaxMemory:     int64(config.MaxMemoryStore),
