@@ -60,9 +60,11 @@ func TestCutLinks(t *testing.T) {
 		})
 	}
 	there := []*process{w.cameras["hall"], w.publishers["hall"], w.viewers["eye"].process, w.viewers["browser"].process, w.recorder}
+	var noticed time.Duration
 	w.suffer(fault{
-		name: "host gone, back with new processes", length: seconds(30, 20),
+		name: "host gone, back with new processes", length: 5 * time.Second,
 		begin: func() {
+			before := w.connections()
 			for _, name := range cut {
 				w.hosts[name].cut(both)
 			}
@@ -72,6 +74,10 @@ func TestCutLinks(t *testing.T) {
 			for _, name := range cut {
 				w.hosts[name].vanish()
 			}
+			// Two of the publisher, two of the viewer, and of the recorder one for each camera and two.
+			gone := time.Now()
+			eventually(t, "the broker notices that clients are gone", func() bool { return w.connections() <= before-4-2-len(w.recorded) })
+			noticed = time.Since(gone)
 		},
 		end: func() {
 			for _, name := range cut {
@@ -84,4 +90,15 @@ func TestCutLinks(t *testing.T) {
 		hit: hits(), unrecorded: []frame.CameraID{"hall"},
 	})
 	w.done()
+	report(row{who: "the broker, that clients are gone with their host", noticed: noticed})
+}
+
+// connections is how many clients the broker takes for connected.
+func (w *world) connections() (n int) {
+	w.t.Helper()
+	eventually(w.t, "the broker tells how many clients it has", func() bool {
+		n = int(metric(w.fetch(w.hosts["hub"], 9464, "/metrics"), "lensbus_broker_connections"))
+		return n >= 0
+	})
+	return n
 }

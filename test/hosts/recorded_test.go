@@ -16,10 +16,17 @@ import (
 
 // recorded is what is in the files of a camera.
 type recorded struct {
-	at map[uint64]time.Time // number → shown
+	at map[uint64]kept // by the picture's number
 	// unrecorded are frames that were published, by the numbers that their publisher gave them, and are
 	// not there: between others of one run of it.
 	unrecorded int
+}
+
+// kept is a picture that is recorded.
+type kept struct {
+	shown time.Time
+	epoch string
+	seq   uint64
 }
 
 // read reads all segments of a camera, with every picture in them.
@@ -30,7 +37,7 @@ func (w *world) read(id frame.CameraID) recorded {
 		w.t.Fatal(err)
 	}
 	defer func() { _ = folder.Close() }() // was only read
-	r := recorded{at: make(map[uint64]time.Time)}
+	r := recorded{at: make(map[uint64]kept)}
 	published := make(map[string][]uint64) // by epoch
 	for found, err := range folder.List(id) {
 		if err != nil {
@@ -50,7 +57,7 @@ func (w *world) read(id frame.CameraID) recorded {
 			if _, twice := r.at[p.number]; !ok || p.camera != string(id) || twice {
 				w.t.Errorf("%s: frame %d of %s is picture %d of %q, as it was shown: %v, recorded twice: %v", found.Path, record.Seq, id, p.number, p.camera, ok, twice)
 			}
-			r.at[p.number] = p.shown
+			r.at[p.number] = kept{p.shown, record.Epoch, record.Seq}
 			published[record.Epoch] = append(published[record.Epoch], record.Seq)
 		}
 		if err := reader.Close(); err != nil {
@@ -64,23 +71,26 @@ func (w *world) read(id frame.CameraID) recorded {
 	return r
 }
 
-// lost is how many pictures that were shown in a stretch of time are not recorded, and how long the
-// longest hole is.
-func (r recorded) lost(from, to time.Time) (pictures int, hole time.Duration) {
+// lost is how many pictures that were shown in a stretch of time are not recorded, how many of them were
+// published, and how long the longest hole is.
+func (r recorded) lost(from, to time.Time) (pictures, published int, hole time.Duration) {
 	var numbers []uint64
 	for n := range r.at {
 		numbers = append(numbers, n)
 	}
 	slices.Sort(numbers)
 	for i := 1; i < len(numbers); i++ {
-		before, after := numbers[i-1], numbers[i]
-		if r.at[after].Before(from) || r.at[before].After(to) || after == before+1 {
+		before, after := r.at[numbers[i-1]], r.at[numbers[i]]
+		if after.shown.Before(from) || before.shown.After(to) || numbers[i] == numbers[i-1]+1 {
 			continue
 		}
-		pictures += int(after - before - 1)
-		hole = max(hole, r.at[after].Sub(r.at[before]))
+		pictures += int(numbers[i] - numbers[i-1] - 1)
+		if after.epoch == before.epoch {
+			published += int(after.seq - before.seq - 1)
+		}
+		hole = max(hole, after.shown.Sub(before.shown))
 	}
-	return pictures, hole
+	return pictures, published, hole
 }
 
 // checkProof holds the recording of a camera of publishProof against what the broker has confirmed.

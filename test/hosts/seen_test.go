@@ -18,6 +18,8 @@ type sight struct {
 	shown, arrived   time.Time
 	captured         time.Time // by the publisher's clock
 	age, uncertainty time.Duration
+	epoch            string // of the publisher's run
+	seq              uint64 // that it gave the frame
 }
 
 // old is how old the picture was on arrival, in truth.
@@ -45,11 +47,11 @@ func (v *viewing) seen(id frame.CameraID) []sight {
 	end := strings.LastIndexByte(string(text), '\n') + 1
 	for line := range strings.Lines(string(text[v.read:end])) {
 		f := strings.Fields(line)
-		if len(f) != 7 {
+		if len(f) != 9 {
 			v.bad++
 			continue
 		}
-		var n [6]int64
+		var n [7]int64
 		for i := range n {
 			if n[i], err = strconv.ParseInt(f[i+1], 10, 64); err != nil {
 				v.t.Fatalf("%s: %v in %q", v.name, err, line)
@@ -58,7 +60,7 @@ func (v *viewing) seen(id frame.CameraID) []sight {
 		camera := frame.CameraID(f[0])
 		v.sights[camera] = append(v.sights[camera], sight{
 			number: uint64(n[0]), shown: time.Unix(0, n[1]), captured: time.Unix(0, n[2]), arrived: time.Unix(0, n[3]),
-			age: time.Duration(n[4]), uncertainty: time.Duration(n[5]),
+			age: time.Duration(n[4]), uncertainty: time.Duration(n[5]), seq: uint64(n[6]), epoch: f[8],
 		})
 	}
 	v.read = end
@@ -103,6 +105,7 @@ func (v *viewing) awaitCurrent(after time.Time) (last time.Time) {
 type view struct {
 	outage time.Duration // longest time without a picture that is less than a second old
 	lost   int           // pictures that were shown then and that it has not seen
+	missed int           // of them, those that were published
 	oldest time.Duration // that it saw, on arrival
 	seen   int           // pictures that it has seen
 }
@@ -110,7 +113,7 @@ type view struct {
 // between looks at pictures shown in a stretch of time.
 func (v *viewing) between(id frame.CameraID, from, to time.Time) (b view) {
 	v.t.Helper()
-	var first, latest, previous sight
+	var first, latest, previous, before sight
 	numbers := make(map[uint64]bool)
 	last := from
 	for _, s := range v.seen(id) {
@@ -127,6 +130,10 @@ func (v *viewing) between(id frame.CameraID, from, to time.Time) (b view) {
 			latest = s
 		}
 		numbers[s.number] = true
+		if s.epoch == before.epoch && s.seq > before.seq+1 {
+			b.missed += int(s.seq - before.seq - 1)
+		}
+		before = s
 		b.seen++
 		b.oldest = max(b.oldest, s.old())
 		if s.old() < time.Second {

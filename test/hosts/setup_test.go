@@ -51,7 +51,7 @@ func TestThreeHosts(t *testing.T) {
 	}
 	for _, id := range cameras {
 		r := w.read(id)
-		lost, hole := r.lost(began, time.Now())
+		lost, _, hole := r.lost(began, time.Now())
 		t.Logf("MEASURED: %s: %d pictures recorded; %d that the camera showed were not published, the longest hole is %v", id, len(r.at), lost-r.unrecorded, hole)
 		if r.unrecorded > 0 {
 			t.Errorf("%s: %d frames were published and are not recorded, though nothing was wrong", id, r.unrecorded)

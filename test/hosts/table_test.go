@@ -55,6 +55,8 @@ func printTable(to io.Writer) {
 		switch {
 		case r.who == "":
 			line(fmt.Sprintf("**%s**, %s s", r.fault, seconds(r.length)), "peaks in MB: "+r.memory, "", "", "", "", "")
+		case r.outage == 0 && !r.isRecording:
+			line("", r.who, known(r.noticed), "", "", "", "")
 		case r.isRecording:
 			line("", r.who, "", seconds(r.outage), "", "", fmt.Sprint(r.lost))
 		default:

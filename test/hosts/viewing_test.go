@@ -24,17 +24,17 @@ import (
 
 // notes are what a viewer has seen, a line a picture:
 //
-//	camera number shown captured arrived age uncertainty
+//	camera number shown captured arrived age uncertainty seq epoch
 //
 // times in Unix nanoseconds, captured by the publisher's clock; age as the viewer takes it to be, in
-// nanoseconds, and how wrong that may be, -1 where it does not know. A picture that is not what a camera
+// nanoseconds, and how wrong that may be, -1 where it does not know; seq and epoch as the publisher gave them. A picture that is not what a camera
 // showed is the line "bad".
 type notes struct{ mu sync.Mutex }
 
-func (n *notes) picture(data []byte, captured, arrived time.Time, age, uncertainty time.Duration) {
+func (n *notes) picture(data []byte, epoch string, seq uint64, captured, arrived time.Time, age, uncertainty time.Duration) {
 	line := "bad\n"
 	if p, ok := readPicture(data); ok {
-		line = fmt.Sprintln(p.camera, p.number, p.shown.UnixNano(), captured.UnixNano(), arrived.UnixNano(), age.Nanoseconds(), uncertainty.Nanoseconds())
+		line = fmt.Sprintln(p.camera, p.number, p.shown.UnixNano(), captured.UnixNano(), arrived.UnixNano(), age.Nanoseconds(), uncertainty.Nanoseconds(), seq, epoch)
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -70,7 +70,7 @@ func (a assignment) viewer() error {
 				if offset, known := conn.Offset(id); known {
 					age, uncertainty = offset.Age(f.Captured, arrived), offset.Uncertainty
 				}
-				to.picture(f.Data, f.Captured, arrived, age, uncertainty)
+				to.picture(f.Data, f.Epoch, f.Seq, f.Captured, arrived, age, uncertainty)
 			}
 		})
 	}
@@ -126,6 +126,8 @@ func (a assignment) watch(ctx context.Context, client *http.Client, id frame.Cam
 	var said struct {
 		Type       string   `json:"type"`
 		N          uint64   `json:"n"`
+		Epoch      string   `json:"epoch"`
+		Seq        uint64   `json:"seq"`
 		CapturedMS float64  `json:"captured_ms"`
 		SentMS     float64  `json:"sent_ms"`
 		AgeMS      *float64 `json:"age_ms"`
@@ -151,7 +153,7 @@ func (a assignment) watch(ctx context.Context, client *http.Client, id frame.Cam
 		if said.AgeMS != nil && said.Wrong != nil { // the page's clock is this machine's
 			age, uncertainty = milliseconds(*said.AgeMS)+arrived.Sub(time.UnixMilli(0).Add(milliseconds(said.SentMS))), milliseconds(*said.Wrong)
 		}
-		to.picture(data, time.UnixMilli(0).Add(milliseconds(said.CapturedMS)), arrived, age, uncertainty)
+		to.picture(data, said.Epoch, said.Seq, time.UnixMilli(0).Add(milliseconds(said.CapturedMS)), arrived, age, uncertainty)
 		if err := wsjson.Write(ctx, ws, map[string]any{"type": "ack", "n": said.N}); err != nil {
 			return err
 		}
