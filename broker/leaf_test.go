@@ -17,6 +17,7 @@ import (
 
 	"github.com/lensbus/lensbus/auth"
 	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/test/numbers"
 )
 
 // inside connects with all rights.
@@ -97,10 +98,19 @@ func TestSite(t *testing.T) {
 	if got, all := hub.Publishes(); len(got) > 0 || all || len(hub.Sites()) != 1 {
 		t.Errorf("%v, %v, %v", got, all, hub.Sites())
 	}
+	eventually(t, func() bool {
+		above, below := numbers.Of(t, hub.Metrics()), numbers.Of(t, site.Metrics())
+		_, heard := above["lensbus_broker_copy_silent_seconds{front}"]
+		behind, copied := above["lensbus_broker_copy_behind_frames{front}"]
+		return heard && copied && behind == 0 && above["lensbus_broker_leaf_nodes"] == 1 && below["lensbus_broker_uplink_connected"] == 1
+	})
 	if err := folder.Remove("site1"); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, func() bool { return !site.Uplinked() })
+	eventually(t, func() bool {
+		connected, is := numbers.Of(t, site.Metrics())["lensbus_broker_uplink_connected"]
+		return is && connected == 0
+	})
 }
 
 // A site may have users of its own, who may change while it is connected.

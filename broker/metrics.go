@@ -11,7 +11,7 @@ import (
 // Metrics are the broker's numbers for Prometheus, lensbus_broker_…: docs/reference/metrics.md. They
 // are read from the NATS server when they are asked for, and are for one registry.
 func (s *Server) Metrics() prometheus.Collector {
-	c := &collector{nats: s.nats}
+	c := &collector{nats: s.nats, uplinked: s.Uplinked, leafs: newLeafNumbers(s)}
 	counter := func(name, help string, of func(*server.Varz) float64) {
 		c.general = append(c.general, number[server.Varz]{describe(name, help), prometheus.CounterValue, of})
 	}
@@ -59,6 +59,9 @@ type collector struct {
 	nats    *server.Server
 	general []number[server.Varz]
 	storage []number[server.JSInfo] // absent without JetStream
+
+	uplinked func() bool
+	leafs    leafNumbers
 }
 
 // Describe implements prometheus.Collector.
@@ -69,6 +72,7 @@ func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	for _, n := range c.storage {
 		out <- n.desc
 	}
+	c.leafs.describe(out)
 }
 
 // Collect implements prometheus.Collector.
@@ -81,6 +85,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	for _, n := range c.general {
 		n.collect(general, out)
 	}
+	c.leafs.collect(general, c.uplinked(), out)
 	storage, err := c.nats.Jsz(nil)
 	if err != nil {
 		out <- prometheus.NewInvalidMetric(c.storage[0].desc, fmt.Errorf("ask the NATS server about JetStream: %w", err))
