@@ -4,7 +4,6 @@ package main
 import (
 	"os"
 	"runtime"
-	"runtime/debug"
 
 	"github.com/lensbus/lensbus/cli"
 )
@@ -16,10 +15,8 @@ var version = "devel"
 func init() { runtime.LockOSThread() }
 
 func main() {
-	// Frames are large and short-lived and little else is kept: with Go's default of 100 % the
-	// collector runs at every third frame. GOGC still decides where it is set.
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(400)
+	if os.Getenv("GOGC") == "" { // else that decides
+		keepHeapSmall()
 	}
 	os.Exit(cli.Main(cli.Program{
 		Version: version, Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
