@@ -22,6 +22,11 @@ const patience = 90 * time.Second
 // eventually waits until the condition is true; what is for people.
 func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
+	within(t, patience, what, condition)
+}
+
+func within(t testing.TB, patience time.Duration, what string, condition func() bool) {
+	t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(patience); !condition(); <-tick.C {

@@ -109,7 +109,7 @@ func TestHubGetsWhatItHasMissed(t *testing.T) {
 		eventually(t, "the hub sees the camera again", func() bool { return live.live.Stats().Received > received+5 })
 		seen := time.Since(back)
 		_, upTo := gate.counted()
-		eventually(t, "the hub has recorded what it missed", func() bool { return recordedFrames(t, gate, atHub) >= upTo })
+		within(t, copyPatience, "the hub has recorded what it missed", func() bool { return recordedFrames(t, gate, atHub) >= upTo })
 		if lost := live.missed() - missed; lost < 40 { // of the 50 that were stored meanwhile
 			t.Errorf("%s: only %d pictures did not get through live: was it?", b.name, lost)
 		}
@@ -133,6 +133,10 @@ func TestHubGetsWhatItHasMissed(t *testing.T) {
 	table.add("recorded at the hub, in all\t\t%d\t%d\t\t%d\t%d\t%s", sent, confirmed, one.Missing, one.Recorded, memory(p.hub))
 	table.add("recorded at the site, in all\t\t%d\t%d\t\t%d\t%d\t%s", sent, confirmed, two.Missing, two.Recorded, memory(p.site))
 }
+
+// copyPatience is how long a copy may take to go on: its server asks the site again after up to two minutes,
+// and waits half a minute for an answer.
+const copyPatience = 4 * time.Minute
 
 // recordedFrames is how many frames of the camera are in the folder.
 func recordedFrames(t testing.TB, c *camera, dir string) int {
