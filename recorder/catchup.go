@@ -16,7 +16,8 @@ const (
 	// catchUpLeast is how many seconds of the stream are recorded in a second at least, however large
 	// the pictures are, so that catching up ends, and in no more than the time that was missed.
 	catchUpLeast = 2
-	// longestDebt bounds what one camera's hurry costs the others.
+	// longestDebt bounds what one camera's hurry costs the others, and how long what was fetched waits
+	// here: the broker sends it again after AckWait.
 	longestDebt = 2 * time.Second
 )
 

@@ -252,6 +252,7 @@ func TestRecordRefuses(t *testing.T) {
 		"segment_bytes: 1B":   {Dir: t.TempDir(), SegmentBytes: 1},
 		"keep_age: -1ns":      {Dir: t.TempDir(), KeepAge: -1},
 		"keep_bytes: -1":      {Dir: t.TempDir(), KeepBytes: -1},
+		"catch_up: 1B":        {Dir: t.TempDir(), CatchUp: 1},
 		"min_free: -1":        {Dir: t.TempDir(), MinFree: -1},
 		"replays: -1":         {Dir: t.TempDir(), Replays: -1},
 	} {
