@@ -14,6 +14,7 @@ import (
 
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/viewer"
 )
 
 // rangesWait is how long a recorder may take to say what it has.
@@ -105,8 +106,10 @@ func moment(text string, now time.Time) (time.Time, error) {
 
 // recorderStatus is what HTTP says to an error of what a recorder was asked for, and in which words.
 func (s *Server) recorderStatus(id frame.CameraID, err error) (status int, reason string) {
-	refused := new(bus.RecorderError)
+	refused, rejected := new(bus.RecorderError), new(frame.RejectError)
 	switch {
+	case errors.As(err, &rejected) && rejected.Reason == frame.ReasonSealed:
+		return http.StatusLocked, viewer.NoKey
 	case errors.As(err, &refused) && refused.Code == http.StatusTooManyRequests:
 		return http.StatusServiceUnavailable, refused.Text
 	case errors.As(err, &refused) && refused.Code >= 400 && refused.Code <= 599:

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -56,6 +57,9 @@ func TestSealedCamera(t *testing.T) {
 		if resp.StatusCode != http.StatusServiceUnavailable || bytes.Contains(body, []byte{0xFF, 0xD8}) {
 			t.Errorf("snapshot%s: %s, %d bytes", query, resp.Status, len(body))
 		}
+	}
+	if status, reason := b.server.recorderStatus("front", fmt.Errorf("replay: %w", frame.NoKey())); status != http.StatusLocked || reason != viewer.NoKey {
+		t.Errorf("a replay: %d, %s", status, reason)
 	}
 
 	conn, err := bus.Connect(t.Context(), bus.Options{Server: b.broker.URL(), Opener: seal.NewOpener(seal.Keys{Own: []seal.Key{key}})})
