@@ -1,12 +1,16 @@
 package broker
 
 import (
+	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/nats-io/nats.go"
 
 	"github.com/lensbus/lensbus/auth"
 )
@@ -45,4 +49,22 @@ func TestUsersFileWithAWrongMode(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, carol.IsClosed)
+}
+
+// One connection cannot fill the server's memory with subscriptions.
+func TestSubscriptionsAreBounded(t *testing.T) {
+	s := start(t, Config{MaxSubscriptions: 100})
+	greedy, beside := connect(t, s.URL(), nats.NoReconnect()), connect(t, s.URL())
+	for i := range 101 {
+		if _, err := greedy.SubscribeSync(fmt.Sprint("a.", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, func() bool {
+		_ = greedy.Flush() // fails where it was cut off
+		return errors.Is(greedy.LastError(), nats.ErrMaxSubscriptionsExceeded) || greedy.IsClosed()
+	})
+	if err := beside.Flush(); err != nil || !beside.IsConnected() {
+		t.Errorf("who is beside it: %v", err)
+	}
 }

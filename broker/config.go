@@ -19,6 +19,7 @@ const (
 	DefaultMaxPending     = 16 * MiB
 	DefaultWriteDeadline  = 5 * time.Second
 	DefaultMaxConnections = 10_000
+	DefaultMaxSubscribed  = 10_000
 	DefaultMaxMemoryStore = 1 * GiB
 	DefaultMaxFileStore   = 10 * GiB
 )
@@ -41,6 +42,9 @@ type Config struct {
 	TLS TLSConfig `yaml:"tls"`
 	// MaxConnections bounds how many clients there may be. Default 10000; a role has up to three.
 	MaxConnections int `yaml:"max_connections"`
+	// MaxSubscriptions bounds how many subscriptions one connection may have. Default 10000; a page has a
+	// few for each camera.
+	MaxSubscriptions int `yaml:"max_subscriptions"`
 
 	// Domain names this broker's JetStream apart from that of brokers which it is connected to: 1 to 32
 	// of a-z, 0-9, '_' and '-'. Default: the name of the Uplink's credentials; without those, none.
@@ -114,6 +118,9 @@ func (c Config) OrDefaults() Config {
 	if c.WriteDeadline == 0 {
 		c.WriteDeadline = DefaultWriteDeadline
 	}
+	if c.MaxSubscriptions == 0 {
+		c.MaxSubscriptions = DefaultMaxSubscribed
+	}
 	if c.MaxConnections == 0 {
 		c.MaxConnections = DefaultMaxConnections
 	}
@@ -161,6 +168,9 @@ func (c Config) Validate() error {
 	}
 	if c.TLS.Clients && c.TLS.CA == "" && c.Auth == "" {
 		wrong("tls.clients: whose certificates? give tls.ca or auth")
+	}
+	if c.MaxSubscriptions < 100 {
+		wrong("max_subscriptions: %d: want 100 or more", c.MaxSubscriptions)
 	}
 	if c.MaxConnections < 1 {
 		wrong("max_connections: %d: want 1 or more", c.MaxConnections)

@@ -169,6 +169,7 @@ func options(config Config) (*server.Options, error) {
 		MaxPayload:          int32(config.MaxPayload),
 		MaxPending:          int64(config.MaxPending),
 		MaxConn:             config.MaxConnections,
+		MaxSubs:             config.MaxSubscriptions,
 		WriteDeadline:       config.WriteDeadline,
 		PingInterval:        askAlive,
 		MaxPingsOut:         unanswered,

@@ -15,6 +15,7 @@ const (
 	SessionIdle  = 12 * time.Hour     // after its last use
 	SessionLimit = 7 * 24 * time.Hour // in any case
 	mostSessions = 10_000
+	mostOwn      = 32 // of one person: who logs in without end ends his own sessions and nobody else's
 )
 
 // rereadEvery is how often the people file is looked at.
@@ -89,6 +90,7 @@ func (d *Door) Login(ctx context.Context, from, name, password string) (secret s
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.sweep(now)
+	d.makeRoom(name)
 	if len(d.sessions) >= mostSessions {
 		return "", ErrTooMany
 	}
@@ -153,6 +155,23 @@ func (d *Door) sweep(now time.Time) {
 		if s.over(now) {
 			delete(d.sessions, print)
 		}
+	}
+}
+
+// makeRoom ends the session of a person who has as many as one may have that was not used for longest. It
+// is called with mu held.
+func (d *Door) makeRoom(name string) {
+	own, oldest := 0, ""
+	for print, s := range d.sessions {
+		if s.name != name {
+			continue
+		}
+		if own++; oldest == "" || s.used.Before(d.sessions[oldest].used) {
+			oldest = print
+		}
+	}
+	if own >= mostOwn {
+		delete(d.sessions, oldest)
 	}
 }
 

@@ -300,3 +300,41 @@ func TestPeopleOfSeveralProcesses(t *testing.T) {
 		t.Errorf("%d people, %v", len(people), err)
 	}
 }
+
+// Who logs in again and again ends his own oldest sessions, and nobody else's.
+func TestSessionsOfOnePerson(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "people")
+	password, err := Add(path, Person{Name: "bob", All: true}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := Add(path, Person{Name: "eve", All: true}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, c := door(t, path)
+	eve, err := d.Login(t.Context(), "192.0.2.2", "eve", other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bobs []string
+	for range mostOwn + 1 {
+		c.pass(time.Millisecond)
+		secret, err := d.Login(t.Context(), "192.0.2.1", "bob", password)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bobs = append(bobs, secret); len(bobs) == 2 { // the first one is used still, the second is not
+			c.pass(time.Millisecond)
+			d.Session(bobs[0])
+		}
+	}
+	for i, secret := range bobs {
+		if _, ok := d.Session(secret); ok == (i == 1) {
+			t.Errorf("session %d: %v", i, ok)
+		}
+	}
+	if _, ok := d.Session(eve); !ok {
+		t.Error("somebody else's session has ended")
+	}
+}
