@@ -93,9 +93,10 @@ func Main(p Program) int {
 	default:
 		code = exitFailed
 	}
-	// The parser quotes what it does not understand, which may be a camera's URL with its password.
+	// The parser quotes what it does not understand, which may be a camera's URL with its password. And what
+	// a camera, a recorder or a server answers may be meant for the terminal and not for who reads it.
 	for text := range strings.SplitSeq(source.Spec{}.Scrub(err.Error()), "\n") {
-		_, _ = fmt.Fprintf(p.Stderr, "lensbus: %s\n", text) // nobody is left to tell
+		_, _ = fmt.Fprintf(p.Stderr, "lensbus: %s\n", printable(text)) // nobody is left to tell
 	}
 	return code
 }
