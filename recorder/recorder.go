@@ -41,7 +41,7 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	if deps.Before != nil {
 		folder.Before = func(op segment.Op, path string) error { return deps.Before(string(op), path) }
 	}
-	r := &recorder{cfg: cfg, deps: deps, log: deps.Log, folder: folder, metrics: deps.Metrics, replays: newReplays(cfg.Replays, cfg.ReplaysEach)}
+	r := &recorder{cfg: cfg, deps: deps, log: deps.Log, folder: folder, metrics: deps.Metrics, replays: newReplays(cfg.Replays, cfg.ReplaysEach), cameras: make(map[frame.CameraID]*camera)}
 	defer r.metrics.add(r)()
 	if err := r.open(ctx); err != nil {
 		if ctx.Err() != nil {
@@ -61,7 +61,6 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	defer quarantine.close()
 	quarantine.before = deps.Before
 	r.quarantine = quarantine
-	r.cameras = make(map[frame.CameraID]*camera)
 	return r.run(ctx)
 }
 
