@@ -370,3 +370,34 @@ func TestPlainNATSTools(t *testing.T) {
 		t.Fatalf("%v, %v", msg, err)
 	}
 }
+
+// Pictures are made smaller in turns, and who waits for one holds up no frame.
+func TestPreviewsTakeTurns(t *testing.T) {
+	shrinking := make(turns, 1)
+	r := newRig(t, CameraConfig{Source: "test:?width=1280&height=720&fps=20"}, Deps{shrinking: shrinking})
+	sub, err := r.conn.NATS().SubscribeSync("cam.front.preview")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if !shrinking.take(ctx) { // another camera has it
+		t.Fatal("no turn")
+	}
+	defer r.conn.Watch("front", true)()
+	eventually(t, func() bool { return r.get().Status.Watchers >= 1 })
+	seq := r.frames("watched", func(frame.Frame) bool { return true }).Seq
+	seq = r.frames("while others have their turn", func(f frame.Frame) bool { return f.Seq > seq+10 }).Seq
+	if n, _, _ := sub.Pending(); n != 0 {
+		t.Errorf("%d previews without a turn", n)
+	}
+	shrinking.done()
+	msg, err := sub.NextMsg(patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f, err := frame.Decode(msg.Subject, msg.Header, msg.Data, frame.Limits{}); err != nil || f.Seq < seq {
+		t.Errorf("the first preview is of frame %d, %v: %d was there before it was its turn", f.Seq, err, seq)
+	}
+}

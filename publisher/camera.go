@@ -22,18 +22,19 @@ import (
 
 // camera is one camera's life, from Run to its end.
 type camera struct {
-	id     frame.CameraID
-	cfg    CameraConfig
-	spec   source.Spec
-	open   source.Opener
-	bus    *bus.Conn
-	sender *sender
-	state  *state
-	tuning *tuning
-	leases *leases
-	device device
-	log    *slog.Logger
-	now    func() time.Time // the clock that is shown to others; nil: this machine's
+	id        frame.CameraID
+	cfg       CameraConfig
+	spec      source.Spec
+	open      source.Opener
+	bus       *bus.Conn
+	sender    *sender
+	state     *state
+	tuning    *tuning
+	leases    *leases
+	device    device
+	shrinking turns
+	log       *slog.Logger
+	now       func() time.Time // the clock that is shown to others; nil: this machine's
 
 	metrics  *Metrics
 	version  string
@@ -74,12 +75,13 @@ func newCamera(id frame.CameraID, cfg CameraConfig, deps Deps, host string) (*ca
 	sender.recorded.Store(cfg.Recorded())
 	return &camera{
 		id: id, cfg: cfg, spec: spec, bus: deps.Bus, state: state, log: log, now: deps.Now,
-		open:    opener(spec.Kind, cfg.Isolate == nil || *cfg.Isolate, deps.Worker, deps.spare),
-		sender:  sender,
-		tuning:  newTuning(spec, cfg.Quality, kept),
-		leases:  newLeases(),
-		device:  deviceOf(spec),
-		metrics: deps.Metrics, version: cmp.Or(deps.Version, "0.0.0"), stateDir: deps.StateDir, replace: deps.Replace,
+		open:      opener(spec.Kind, cfg.Isolate == nil || *cfg.Isolate, deps.Worker, deps.spare),
+		sender:    sender,
+		tuning:    newTuning(spec, cfg.Quality, kept),
+		leases:    newLeases(),
+		device:    deviceOf(spec),
+		shrinking: deps.shrinking,
+		metrics:   deps.Metrics, version: cmp.Or(deps.Version, "0.0.0"), stateDir: deps.StateDir, replace: deps.Replace,
 		unstored: make(chan struct{}, 1),
 	}, nil
 }

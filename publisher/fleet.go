@@ -31,6 +31,9 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	if err != nil {
 		return fmt.Errorf("this machine's name: %w", err)
 	}
+	if deps.shrinking == nil {
+		deps.shrinking = newTurns()
+	}
 	deps.spare = worker.NewSpare(deps.Worker)
 	defer func() {
 		if err := deps.spare.Close(); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"image"
 	"image/jpeg"
+	"runtime"
 	"time"
 
 	"github.com/lensbus/lensbus/frame"
@@ -24,6 +25,7 @@ func (c *camera) preview(ctx context.Context) {
 	thin := thinner{}
 	thin.setRate(frame.PreviewFPS)
 	said := make(saidOnce) // the sender has its own
+	var made frame.Frame   // of which the last one is
 	for {
 		for {
 			if _, wanted := c.leases.watchers(time.Now()); wanted > 0 {
@@ -42,7 +44,22 @@ func (c *camera) preview(ctx context.Context) {
 		if c.state.now().Sub(f.Captured) > staleAfter || !c.sender.out.Room() || !thin.pass(f.Captured) {
 			continue
 		}
+		if f.Width > frame.PreviewWidth {
+			if !c.shrinking.take(ctx) {
+				return
+			}
+			// Until it was this camera's turn there may have been others.
+			f, _ = c.sender.newest.Newest()
+			if f.Seq == made.Seq && f.Epoch == made.Epoch {
+				c.shrinking.done()
+				continue
+			}
+		}
+		made = f
 		small, err := shrinkTo(f, frame.PreviewWidth, previewQuality)
+		if made.Width > frame.PreviewWidth {
+			c.shrinking.done()
+		}
 		if err == nil {
 			small, err = c.sender.seal.outgoing(small)
 		}
@@ -57,6 +74,26 @@ func (c *camera) preview(ctx context.Context) {
 		}
 	}
 }
+
+// turns are how many pictures may be decoded and made smaller at a time, by all cameras of a process. That
+// takes many times as long as passing a frame on: a page of many cameras would otherwise leave the cameras
+// themselves no time, and frames would be missing for everybody and in recordings.
+type turns chan struct{}
+
+// newTurns leaves half of the processors to the cameras, and takes one where there is one only.
+func newTurns() turns { return make(turns, max(1, runtime.GOMAXPROCS(0)/2)) }
+
+// take waits for a turn, which ends with done; false: ctx is done before.
+func (t turns) take(ctx context.Context) bool {
+	select {
+	case t <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (t turns) done() { <-t }
 
 // shrinkTo returns the frame scaled down to width pixels, or as it is where it is no wider. It
 // decodes, on request only: nothing that was not asked decodes a picture.
@@ -119,19 +156,25 @@ func chroma(width, height int, ratio image.YCbCrSubsampleRatio) (int, int) {
 // shrinkPlane makes every pixel of to the mean of the pixels of from that it covers, in whole
 // pixels: fast, and free of the moiré that picking single pixels makes.
 func shrinkPlane(to []byte, toStride, tw, th int, from []byte, fromStride, fw, fh int) {
+	columns := make([]uint32, fw) // sums of the rows that a row of to covers
 	for y := range th {
 		y0 := y * fh / th
 		y1 := max((y+1)*fh/th, y0+1)
-		for x := range tw {
-			x0 := x * fw / tw
-			x1 := max((x+1)*fw/tw, x0+1)
-			sum := 0
-			for yy := y0; yy < y1; yy++ {
-				for _, v := range from[yy*fromStride+x0 : yy*fromStride+x1] {
-					sum += int(v)
-				}
+		clear(columns)
+		for yy := y0; yy < y1; yy++ {
+			for x, v := range from[yy*fromStride:][:len(columns)] {
+				columns[x] += uint32(v)
 			}
-			to[y*toStride+x] = byte(sum / ((y1 - y0) * (x1 - x0)))
+		}
+		x0, row := 0, to[y*toStride:][:tw]
+		for x := range row {
+			x1 := max((x+1)*fw/tw, x0+1)
+			var sum uint64
+			for _, v := range columns[x0:x1] {
+				sum += uint64(v)
+			}
+			row[x] = byte(sum / uint64((y1-y0)*(x1-x0)))
+			x0 = (x + 1) * fw / tw
 		}
 	}
 }

@@ -162,7 +162,9 @@ type Deps struct {
 	// Metrics get the cameras' numbers; nil: nobody wants them.
 	Metrics *Metrics
 
-	spare *worker.Spare // for all cameras of a Run; nil: none
+	// For all cameras of a Run:
+	spare     *worker.Spare // nil: none
+	shrinking turns
 }
 
 // ErrTaken: another publisher has the camera on the bus.

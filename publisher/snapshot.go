@@ -30,7 +30,11 @@ func (c *camera) snapshot(ctx context.Context, request []byte) (bus.Reply, error
 		return bus.Reply{}, err
 	}
 	if r.Width > 0 && r.Width < f.Width {
+		if !c.shrinking.take(ctx) {
+			return bus.Reply{}, refuse(503, "too many pictures are asked for")
+		}
 		small, err := shrinkTo(f, r.Width, c.tuning.settings().Quality)
+		c.shrinking.done()
 		if err != nil {
 			return bus.Reply{}, refuse(500, "%v", err)
 		}
