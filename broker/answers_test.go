@@ -76,3 +76,16 @@ func TestAnswersDoNoHarm(t *testing.T) {
 	redirected(t, enter(t, s, c), auth.User{Name: c.Name, Role: auth.Recorder, Cameras: c.Cameras})
 	eventually(t, func() bool { return intact() != nil })
 }
+
+// A header by which a message's way is told elsewhere takes nobody past his rights.
+func TestTracesStayWithinRights(t *testing.T) {
+	s, folder, _ := guarded(t, Config{})
+	front := enter(t, s, user(t, folder, "front", auth.Publisher, "front"))
+	for subject, want := range map[string]bool{"elsewhere": true, "cam.yard.frame": true, "$JS.API.STREAM.DELETE.FRAMES_yard": true, "cam.front.status": false} {
+		if got := refused(t, front, func() error {
+			return front.PublishMsg(&nats.Msg{Subject: "cam.front.frame", Header: nats.Header{"Nats-Trace-Dest": {subject}}})
+		}); got != want {
+			t.Errorf("a trace to %s: refused %v, want %v", subject, got, want)
+		}
+	}
+}
