@@ -321,6 +321,7 @@ func TestThousandWrongLogins(t *testing.T) {
 	t.Parallel()
 	b := peopledBed(t, Config{})
 	counts := make(map[int]int)
+	began := time.Now()
 	for range 1000 {
 		resp := b.tryLogin(t, "bob", "guess", "127.0.0.9")
 		counts[resp.StatusCode]++
@@ -328,11 +329,21 @@ func TestThousandWrongLogins(t *testing.T) {
 			t.Fatal("not told when to try again")
 		}
 	}
-	if counts[http.StatusUnauthorized] > 20 || counts[http.StatusTooManyRequests] < 900 || len(counts) != 2 {
-		t.Errorf("answers by status: %v", counts)
+	// Five, and one in ten seconds.
+	if most := 6 + int(time.Since(began)/(10*time.Second)); counts[http.StatusUnauthorized] > most || counts[http.StatusUnauthorized]+counts[http.StatusTooManyRequests] != 1000 {
+		t.Fatalf("answers by status: %v, want at most %d that were looked at", counts, most)
 	}
-	if resp := b.tryLogin(t, "bob", b.bob, "127.0.0.9"); resp.StatusCode != http.StatusTooManyRequests {
-		t.Errorf("the right password from there: %s", resp.Status)
+	refused := false
+	for range 5 { // one of them may come when one is allowed again
+		for b.tryLogin(t, "bob", "guess", "127.0.0.9").StatusCode != http.StatusTooManyRequests {
+			t.Log("another try was allowed")
+		}
+		if refused = b.tryLogin(t, "bob", b.bob, "127.0.0.9").StatusCode == http.StatusTooManyRequests; refused {
+			break
+		}
+	}
+	if !refused {
+		t.Error("the right password is taken from there")
 	}
 	for name, password := range map[string]string{"bob": b.bob, "olga": b.olga} {
 		if resp := b.tryLogin(t, name, password, "127.0.0.8"); resp.StatusCode != http.StatusNoContent {
