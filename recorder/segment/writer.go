@@ -18,8 +18,9 @@ type Options struct {
 	Age time.Duration
 	// Bytes is how large a segment is at most. Default 2 GiB. A segment has one part at least.
 	Bytes int64
-	// PartBytes is how many bytes of frames are kept in memory at most, default 32 MiB, at most 256
-	// MiB. Where a frame does not fit, the part is written first. One frame always fits.
+	// PartBytes is how many bytes of frames a part has at most, default 32 MiB, at most 256 MiB. They
+	// are in memory until it is flushed. Where a frame does not fit, the part is written first. One
+	// frame always fits.
 	PartBytes int64
 	// Jump is how far a capture time may be after the one before. Default 10 s, at most an hour.
 	Jump time.Duration
