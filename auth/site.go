@@ -36,6 +36,7 @@ func (u User) siteRights() Rights {
 			"cam."+camera+".control.*",
 			"rec."+camera+".*",
 			"rec."+camera+".credit.*",
+			api+".DIRECT.GET."+stream+"."+id.FrameSubject(),
 			// Streams that copy the site's, and whoever looks how far they are.
 			api+".CONSUMER.CREATE."+stream,
 			api+".CONSUMER.CREATE."+stream+".>",

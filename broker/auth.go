@@ -51,6 +51,19 @@ func (s *Server) Sites() []frame.CameraID {
 	return cameras
 }
 
+// SiteOf returns the name of the leaf node that has the camera, "" where none has.
+func (s *Server) SiteOf(id frame.CameraID) string {
+	if s.access == nil {
+		return ""
+	}
+	for _, u := range s.access.now() {
+		if u.Role == auth.Site && slices.Contains(u.Cameras, id) {
+			return u.Name
+		}
+	}
+	return ""
+}
+
 // Publishes returns the cameras that the broker's users may publish, sorted; all where one may publish
 // any. There are none where nobody is asked who he is.
 func (s *Server) Publishes() (cameras []frame.CameraID, all bool) { return s.camerasOf(auth.Publisher) }

@@ -113,7 +113,7 @@ func leafOptions(config *Config, opts *server.Options) error {
 		}
 		opts.LeafNode.Remotes = []*server.RemoteLeafOpts{remote}
 		opts.LeafNode.ReconnectInterval = leafRetry
-		// The other one says in one line what may pass, some 650 bytes a camera. From a server it takes 16
+		// The other one says in one line what may pass, some 800 bytes a camera. From a server it takes 16
 		// times of this.
 		opts.MaxControlLine = int32(64 * KiB)
 	}

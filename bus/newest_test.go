@@ -19,7 +19,7 @@ func serveNewest(t *testing.T, inside *bus.Conn) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var serving sync.WaitGroup
-	serving.Go(func() { inside.ServeNewest(ctx) })
+	serving.Go(func() { inside.ServeNewest(ctx, nil) })
 	t.Cleanup(func() {
 		cancel()
 		serving.Wait()

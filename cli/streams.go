@@ -123,7 +123,7 @@ func (k *streams) role(server *broker.Server, conn *bus.Conn) role {
 		defer keeping.Wait()
 		keeping.Go(func() { k.keepNewest(ctx, server, conn) })
 		if server.Credentials() != nil { // else everybody may ask the server himself
-			keeping.Go(func() { conn.ServeNewest(ctx) })
+			keeping.Go(func() { conn.ServeNewest(ctx, server.SiteOf) })
 		}
 		conn.KeepStreams(ctx, &k.wanted, func(id frame.CameraID) []string { return durablesWith(k.durable, server.Durables(id)) })
 		return nil

@@ -172,6 +172,13 @@ func TestPicturesCrossForWatchers(t *testing.T) {
 		t.Error(err)
 	}
 
+	// The hub keeps no picture of it: its newest is asked of the site.
+	desk := p.there("desk")
+	eventually(t, "the newest picture of the site's camera", func() bool {
+		f, err := desk.Newest(t.Context(), "attic")
+		return err == nil && f.Camera == "attic" && len(f.Data) > 0
+	})
+
 	// crossed is which part of the bytes that the camera publishes meanwhile goes over the uplink.
 	crossed := func() float64 {
 		began, up := local.live.Stats(), p.link.up.Load()
@@ -180,8 +187,7 @@ func TestPicturesCrossForWatchers(t *testing.T) {
 	}
 	var without, with float64
 	eventually(t, "no picture crosses that nobody watches", func() bool { without = crossed(); return without < 0.2 })
-	conn := p.there("desk")
-	watching := view(t, conn, "attic")
+	watching := view(t, desk, "attic")
 	eventually(t, "pictures cross that somebody watches", func() bool { with = crossed(); return with > 0.8 && watching.live.Stats().Received > 0 })
 	if err := watching.live.Close(); err != nil {
 		t.Fatal(err)
