@@ -106,6 +106,8 @@ type DurableState struct {
 type KeptLimits struct {
 	Age   time.Duration
 	Bytes int64
+	// Mean is what a message of the stream took on the average when it was last looked at, in bytes.
+	Mean int64
 }
 
 // Durable receives everything that a camera's stream holds, in order, nothing twice and nothing

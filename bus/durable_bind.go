@@ -88,6 +88,9 @@ func (d *Durable) bind(ctx context.Context) error {
 	var limits *KeptLimits
 	if stream != nil {
 		limits = &KeptLimits{Age: max(0, stream.Config.MaxAge), Bytes: max(0, stream.Config.MaxBytes)}
+		if stream.State.Msgs > 0 {
+			limits.Mean = int64(stream.State.Bytes / stream.State.Msgs)
+		}
 	}
 	d.count(func(s *DurableState) {
 		s.Pending, s.Limits = info.NumPending+uint64(info.NumAckPending), limits

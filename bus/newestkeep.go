@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -23,7 +25,7 @@ func (c *Conn) KeepNewest(ctx context.Context, wanted *Latest[[]frame.CameraID])
 	connected := c.control.StatusChanged(nats.CONNECTED)
 	defer c.control.RemoveStatusListener(connected)
 	reader := wanted.Reader()
-	said := ""
+	said := make(map[frame.CameraID]string) // the last error
 	var now []frame.CameraID
 	for {
 		for _, id := range now {
@@ -36,14 +38,17 @@ func (c *Conn) KeepNewest(ctx context.Context, wanted *Latest[[]frame.CameraID])
 			if ctx.Err() != nil {
 				return
 			}
-			if err != nil {
-				if text := err.Error(); text != said {
-					c.log.Warn("newest pictures are not kept", "error", text)
-					said = text
-				}
+			if err == nil {
+				delete(said, id)
+				continue
+			}
+			if text := err.Error(); text != said[id] {
+				c.log.Warn("newest pictures are not kept", "camera", id, "error", text)
+				said[id] = text
+			}
+			if errors.Is(err, ErrNoJetStream) || errors.Is(err, context.DeadlineExceeded) {
 				break // the others would fare no better
 			}
-			said = ""
 		}
 		select {
 		case <-time.After(newestEvery):
@@ -54,6 +59,7 @@ func (c *Conn) KeepNewest(ctx context.Context, wanted *Latest[[]frame.CameraID])
 				return
 			}
 			now = next
+			maps.DeleteFunc(said, func(id frame.CameraID, _ string) bool { return !slices.Contains(now, id) })
 		case <-ctx.Done():
 			return
 		}

@@ -81,19 +81,25 @@ func (k *keeper) provision(ctx context.Context, wanted Recorded) {
 		}
 		asking, cancel := context.WithTimeout(ctx, keepDeadline)
 		plan, err := k.conn.Provision(asking, id, wanted[id])
+		if ctx.Err() == nil {
+			k.tell(id, plan, err)
+		}
 		if err == nil {
-			err = k.makeDurables(asking, id)
+			if err = k.makeDurables(asking, id); err != nil && ctx.Err() == nil {
+				k.say(id, "the camera's stream has not the consumers of its recorders", err)
+			}
 		}
 		cancel()
 		if ctx.Err() != nil {
 			return
 		}
-		k.tell(id, plan, err)
 		switch {
 		case errors.Is(err, ErrNoJetStream), errors.Is(err, context.DeadlineExceeded):
 			return // the others would fare no better
 		case err != nil:
 			k.next[id] = time.Now().Add(keepGiveUp)
+		default:
+			delete(k.said, id)
 		}
 	}
 	if len(k.said) == 0 {
@@ -116,16 +122,20 @@ func (k *keeper) makeDurables(ctx context.Context, id frame.CameraID) error {
 	return errors.Join(faults...)
 }
 
+// say logs what cannot be done for a camera, unless that was the last that was said of it.
+func (k *keeper) say(id frame.CameraID, what string, err error) {
+	if text := err.Error(); text != k.said[id] {
+		k.conn.log.Error(what, "camera", id, "stream", id.StreamName(), "error", text)
+		k.said[id] = text
+	}
+}
+
 func (k *keeper) tell(id frame.CameraID, plan StreamPlan, err error) {
-	log := k.conn.log.With("camera", id, "stream", id.StreamName())
 	if err != nil {
-		if text := err.Error(); text != k.said[id] {
-			log.Error("the camera's frames have no stream to be recorded from", "error", text)
-			k.said[id] = text
-		}
+		k.say(id, "the camera's frames have no stream to be recorded from", err)
 		return
 	}
-	delete(k.said, id)
+	log := k.conn.log.With("camera", id, "stream", id.StreamName())
 	switch {
 	case plan.Action == StreamCreated && k.made[id], plan.Action == StreamReplaced && k.made[id]:
 		log.Error("the camera's stream was deleted, with what was in it and not yet recorded: it has been made anew")

@@ -77,9 +77,11 @@ func (t *throttle) wait(s bus.Stored, limits *bus.KeptLimits, perSecond int64) t
 	return wait
 }
 
-// urgent says whether what waits in the stream is near its limits: half of them, or nobody knows.
+// urgent says whether what waits in the stream is near its limits: half of them, or nobody knows. How much
+// waits is what the messages took lately, or on the average of the stream: after a night's small pictures
+// come the day's.
 func urgent(s bus.Stored, mean int64, limits *bus.KeptLimits) bool {
 	return limits == nil ||
 		limits.Age > 0 && time.Since(s.At) > limits.Age/2 ||
-		limits.Bytes > 0 && int64(s.Pending)*mean > limits.Bytes/2
+		limits.Bytes > 0 && int64(s.Pending)*max(mean, limits.Mean) > limits.Bytes/2
 }

@@ -60,6 +60,7 @@ func TestCatchingUp(t *testing.T) {
 		},
 		"not before the stream drops it: age":   {camera: small, cameras: 1, limits: &bus.KeptLimits{Age: time.Second}, perSecond: mib, most: 2 * time.Second},
 		"not before the stream drops it: bytes": {camera: small, cameras: 1, limits: &bus.KeptLimits{Bytes: mib / 4}, perSecond: mib, most: 2 * time.Second},
+		"not before larger frames push it out":  {camera: small, cameras: 1, limits: &bus.KeptLimits{Bytes: 200 * mib, Mean: mib}, perSecond: 4 * mib, most: 16 * time.Second},
 		"not where nobody knows the limits":     {camera: small, cameras: 1, perSecond: mib, most: 2 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {

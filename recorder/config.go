@@ -44,7 +44,7 @@ type Config struct {
 	// than two seconds of the stream in a second, and where the stream's limits are near. Default
 	// 32MiB.
 	CatchUp bytesize.Bytes `yaml:"catch_up"`
-	// Replays is how many replays and exports run at a time. Default 64.
+	// Replays is how many replays and exports run at a time. Default 128.
 	Replays int `yaml:"replays"`
 	// ReplaysEach is how many of them one asker may have: a user of the broker, or, where that has none, a
 	// connection. A page is one, whoever watches there. Default half of Replays.

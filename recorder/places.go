@@ -18,7 +18,7 @@ type replays struct {
 }
 
 // defaultReplays is how many replays and exports a recorder runs at a time where nothing else is set.
-const defaultReplays = 64
+const defaultReplays = 128
 
 // newReplays makes so many places; 0 is the default, which of each is half of them.
 func newReplays(most, each int) *replays {

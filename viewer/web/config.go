@@ -21,10 +21,10 @@ const (
 	DefaultListen     = "127.0.0.1:8080"
 	DefaultMaxViewers = 1024
 	DefaultMaxPerson  = 256
-	DefaultMaxReplays = 128
+	DefaultMaxReplays = 48
 	DefaultMaxExports = 8
 	// Of one person.
-	DefaultMaxReplaysPerson = 32
+	DefaultMaxReplaysPerson = 16
 	DefaultMaxExportsPerson = 4
 	DefaultStall            = 30 * time.Second
 	DefaultLinger           = 5 * time.Second
@@ -68,7 +68,8 @@ type Config struct {
 	// Default 256. The next one gets 429.
 	MaxViewersPerson int `yaml:"max_viewers_person"`
 	// MaxReplays is how many replays there may be at a time, and MaxReplaysPerson of one person or
-	// program. Defaults 128 and 32.
+	// program. Defaults 48 and 16. A recorder has a bound of its own for what one page takes
+	// (recorder.replays_each), exports included.
 	MaxReplays       int `yaml:"max_replays"`
 	MaxReplaysPerson int `yaml:"max_replays_person"`
 	// MaxExports is how many exports there may be at a time, each of which reads from a recorder as fast

@@ -110,8 +110,8 @@ func (s *Server) recorderStatus(id frame.CameraID, err error) (status int, reaso
 	switch {
 	case errors.As(err, &rejected) && rejected.Reason == frame.ReasonSealed:
 		return http.StatusLocked, viewer.NoKey
-	case errors.As(err, &refused) && refused.Code == http.StatusTooManyRequests:
-		return http.StatusServiceUnavailable, refused.Text
+	case errors.As(err, &refused) && refused.Code == http.StatusTooManyRequests: // the page is the asker, not the person
+		return http.StatusServiceUnavailable, "the recorder of camera " + string(id) + " has no room for another replay or export now"
 	case errors.As(err, &refused) && refused.Code >= 400 && refused.Code <= 599:
 		return refused.Code, refused.Text
 	case errors.As(err, &refused):
