@@ -46,6 +46,9 @@ func printDetail(w io.Writer, d frame.Detail, changed []string) error {
 	} else {
 		line("quality", quality, "")
 	}
+	if d.Status.Sealed {
+		line("sealed", "yes", "yes")
+	}
 	line("saved", saved, "")
 	line("state", state, "")
 	for _, warning := range d.Status.Warnings {
