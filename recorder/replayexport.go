@@ -12,14 +12,12 @@ import (
 	"github.com/lensbus/lensbus/recorder/segment"
 )
 
-// Export is [bus.Conn.Export] for those who may have a key: of pictures that are sealed, of which their
-// recorder can make no file, it has them replayed, opens them with what conn opens with, and makes
-// the file here.
+// Export is [bus.Conn.Export] for those who may have a key. Where conn has one, the recorder makes no file,
+// which it could not of sealed pictures and which nobody could check: it replays them, they are
+// opened as all that conn receives, and the file is made here. Where sealing begins or ends it is the same file.
 func Export(ctx context.Context, conn *bus.Conn, id frame.CameraID, o bus.ExportOptions, w io.Writer, progress func(bus.ExportProgress)) (bus.ExportResult, error) {
-	result, err := conn.Export(ctx, id, o, w, progress)
-	refused := new(bus.RecorderError)
-	if !errors.As(err, &refused) || refused.Code != 423 || !conn.Opens() || result.Bytes > 0 {
-		return result, err
+	if !conn.Opens() {
+		return conn.Export(ctx, id, o, w, progress)
 	}
 	if progress == nil {
 		progress = func(bus.ExportProgress) {}

@@ -83,8 +83,8 @@ type feed struct {
 	cancel   context.CancelFunc
 	done     chan struct{}
 
-	sealed viewer.Sealed // of run, as is noKey
-	noKey  bool          // frames come, and no key here opens them
+	sealed   viewer.Sealed // of run, as is unopened
+	unopened string        // why frames that come cannot be opened; empty: they can, or none come
 
 	refs    int // guarded by hub.mu, as are the next two
 	viewers int
@@ -335,21 +335,23 @@ func (f *feed) tell(now time.Time) {
 	s := signal{Type: "signal"}
 	p := f.newest()
 	flowing := p != nil && p.live(now)
-	f.noKey = f.sealed.Now(f.source.Stats(), now) && !flowing
+	if f.unopened = f.sealed.Why(f.source.Stats(), now); flowing {
+		f.unopened = ""
+	}
 	if heard && !camera.Silent {
 		s.State, s.Reason = camera.State, camera.Reason
 	}
 	s.Live = flowing && (s.State == frame.StateLive || s.State == "")
 	switch {
 	case s.Live || s.Reason != "":
-	case f.noKey:
-		s.Reason = viewer.NoKey
+	case f.unopened != "":
+		s.Reason = f.unopened
 	case camera.Silent:
 		s.Reason = "nothing has been heard of its publisher"
 	case !flowing:
 		s.Reason = "no picture for 2 s"
 	}
-	if (p != nil || heard || f.noKey) && !f.isKnown() {
+	if (p != nil || heard || f.unopened != "") && !f.isKnown() {
 		close(f.known)
 	}
 	if old, ok := f.signals.Newest(); !ok || old != s {

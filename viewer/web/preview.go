@@ -34,7 +34,7 @@ func (s *standIn) ready() <-chan struct{} {
 
 // consider begins to stand in when a preview has not come for too long.
 func (s *standIn) consider(now time.Time) {
-	if !s.feed.preview || s.live != nil || s.feed.noKey { // frames could not be opened either
+	if !s.feed.preview || s.live != nil || s.feed.unopened != "" { // frames could not be opened either
 		return
 	}
 	camera, heard := s.feed.hub.cameras.Get(s.feed.id)

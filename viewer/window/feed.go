@@ -166,13 +166,13 @@ func (f *feed) take(shown *shot) *shot {
 
 // measured is what the window says about the frames that arrive.
 type measured struct {
-	fps     float64
-	arrives bool // frames arrive, whether they can be decoded or not
-	missed  uint64
-	damaged uint64
-	failing bool // the newest could not be decoded
-	slow    bool
-	sealed  bool // frames arrive, and no key here opens them
+	fps      float64
+	arrives  bool // frames arrive, whether they can be decoded or not
+	missed   uint64
+	damaged  uint64
+	failing  bool // the newest could not be decoded
+	slow     bool
+	unopened string // why frames that arrive cannot be opened; empty: they can, or none arrive
 }
 
 func (f *feed) measure(now time.Time) measured {
@@ -182,9 +182,13 @@ func (f *feed) measure(now time.Time) measured {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	unopened := f.sealed.Why(stats, now)
+	if f.meter.Live(now) {
+		unopened = ""
+	}
 	return measured{
 		fps: f.meter.FPS(now), arrives: f.meter.Live(now),
 		missed: stats.Missed, slow: stats.Fetching,
-		damaged: f.damaged, failing: f.failed, sealed: f.sealed.Now(stats, now) && !f.meter.Live(now),
+		damaged: f.damaged, failing: f.failed, unopened: unopened,
 	}
 }

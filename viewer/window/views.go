@@ -43,7 +43,7 @@ type window struct {
 	dirty   bool        // something is to be drawn
 	all     bool        // everything is to be drawn
 	factsAt time.Time
-	offline string // why there is no connection; ""
+	offline string     // why there is no connection; ""
 	play    *playClock // nil: live
 }
 
@@ -141,8 +141,8 @@ func (w *window) refresh(ctx context.Context, now time.Time) error {
 		v.reason = ""
 		if err := v.feed.refusal(); err != nil {
 			v.reason = err.Error()
-		} else if v.measured.sealed {
-			v.reason = viewer.NoKey
+		} else if v.measured.unopened != "" {
+			v.reason = v.measured.unopened
 		} else if camera, known := w.cameras.Get(v.feed.id); known {
 			v.reason = why(w.offline, &camera)
 		} else if w.offline != "" || now.Sub(w.began) > viewer.SilentAfter {
