@@ -21,6 +21,7 @@ type provisionCommand struct {
 	Cameras []string `arg:"" optional:"" name:"id" help:"Only these cameras of the file."`
 	Durable []string `sep:"none" placeholder:"NAME" help:"Make the consumers of a further recorder too, again for each. Those of the file (recorder.durable) and of the recorders among broker.auth's users are made anyway."`
 	DryRun  bool     `help:"Say what would be done, and do nothing."`
+	Stay    bool     `help:"Keep the streams as they should be, those of cameras that are not recorded too, and answer who asks for newest frames, until it is ended."`
 	JSON    bool     `name:"json" help:"A JSON document instead of a table."`
 }
 
@@ -50,6 +51,9 @@ type provisioning struct {
 }
 
 func (c *provisionCommand) Run(ctx context.Context, s *session) error {
+	if c.Stay && (c.DryRun || len(c.Cameras) > 0) {
+		return usage(errors.New("--stay is for all cameras of the file, and does something: leave --dry-run and the cameras away"))
+	}
 	if c.Config == "" {
 		return usage(errors.New("which cameras are recorded? give -c FILE with cameras.ID.record in it"))
 	}
@@ -58,7 +62,7 @@ func (c *provisionCommand) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	recorded := recordedOf(f)
-	if len(recorded) == 0 {
+	if len(recorded) == 0 && !c.Stay {
 		return usage(fmt.Errorf("no camera of %s is recorded: give one record: true, or limits", c.Config))
 	}
 	chosen, err := c.choose(recorded)
@@ -91,6 +95,9 @@ func (c *provisionCommand) Run(ctx context.Context, s *session) error {
 		}
 		if err := c.show(s, done); err != nil {
 			return err
+		}
+		if c.Stay {
+			return c.stay(ctx, s, conn, f, recorded, durables) // what is not as it should be is tried again
 		}
 		if failed > 0 {
 			return fmt.Errorf("%d of %d streams are not as they should be", failed, len(done.Streams))
