@@ -23,16 +23,17 @@ const (
 	DefaultMaxPerson  = 256
 	DefaultMaxReplays = 48
 	DefaultMaxExports = 8
-	// Of one person.
-	DefaultMaxReplaysPerson = 16
-	DefaultMaxExportsPerson = 4
-	DefaultStall            = 30 * time.Second
-	DefaultLinger           = 5 * time.Second
-	DefaultPreviewFPS       = 10
-	DefaultHeaderWait       = 10 * time.Second
-	DefaultIdle             = time.Minute
-	DefaultMaxHeader        = 16 << 10
-	DefaultMaxConnsIdle     = 1024
+	// Of one address, and of one person.
+	DefaultMaxConnectionsAddress = 256
+	DefaultMaxReplaysPerson      = 16
+	DefaultMaxExportsPerson      = 4
+	DefaultStall                 = 30 * time.Second
+	DefaultLinger                = 5 * time.Second
+	DefaultPreviewFPS            = 10
+	DefaultHeaderWait            = 10 * time.Second
+	DefaultIdle                  = time.Minute
+	DefaultMaxHeader             = 16 << 10
+	DefaultMaxConnsIdle          = 1024
 )
 
 // Config is the page's section of the configuration file. The zero value of a field is its
@@ -79,6 +80,9 @@ type Config struct {
 	// MaxConnections is how many connections may be open that watch nothing. Default 1024. The next
 	// one is closed.
 	MaxConnections int `yaml:"max_connections"`
+	// MaxConnectionsAddress is how many of them one address of another machine may have, of IPv6 one
+	// network of 64 bits; not counted is what comes from TrustedProxies. Default 256.
+	MaxConnectionsAddress int `yaml:"max_connections_address"`
 	// Stall is how long a viewer may take nothing before it is dropped. Default 30s.
 	Stall time.Duration `yaml:"stall"`
 	// Linger is how long a camera is received on after its last viewer left, so that a page that is
@@ -121,6 +125,7 @@ func (c Config) OrDefaults() Config {
 	orDefault(&c.MaxReplaysPerson, DefaultMaxReplaysPerson)
 	orDefault(&c.MaxExports, DefaultMaxExports)
 	orDefault(&c.MaxExportsPerson, DefaultMaxExportsPerson)
+	orDefault(&c.MaxConnectionsAddress, DefaultMaxConnectionsAddress)
 	orDefault(&c.MaxConnections, DefaultMaxConnsIdle)
 	orDefault(&c.Stall, DefaultStall)
 	orDefault(&c.Linger, DefaultLinger)
@@ -174,6 +179,7 @@ func (c Config) Validate() error {
 	between(wrong, "max_replays_person", c.MaxReplaysPerson, 1, 10_000)
 	between(wrong, "max_exports", c.MaxExports, 1, 1000)
 	between(wrong, "max_exports_person", c.MaxExportsPerson, 1, 1000)
+	between(wrong, "max_connections_address", c.MaxConnectionsAddress, 1, 100_000)
 	between(wrong, "max_connections", c.MaxConnections, 1, 100_000)
 	between(wrong, "stall", c.Stall, 100*time.Millisecond, time.Hour)
 	between(wrong, "linger", c.Linger, -time.Hour, time.Hour)

@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -158,5 +159,59 @@ func TestReadinessTellsNobodyOfCameras(t *testing.T) {
 		if w.Code != http.StatusServiceUnavailable || strings.Contains(w.Body.String(), "front") != told {
 			t.Errorf("told %v: %d %s", told, w.Code, w.Body)
 		}
+	}
+}
+
+// comer is a connection of which only the address matters, and whether it was closed.
+type comer struct {
+	net.Conn
+	from   string
+	closed bool
+}
+
+func (c *comer) RemoteAddr() net.Addr {
+	addr, _ := net.ResolveTCPAddr("tcp", c.from)
+	return addr
+}
+
+func (c *comer) Close() error {
+	c.closed = true
+	return nil
+}
+
+// One address cannot take all connections; those of this machine and of a trusted proxy are no one's own.
+func TestConnectionsOfOneAddress(t *testing.T) {
+	behind, err := parseProxies([]string{"192.0.2.1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Server{cfg: Config{MaxConnectionsAddress: 2}.OrDefaults(), proxies: behind, idleFrom: make(map[string]int)}
+	var all []*comer
+	come := func(from string) *comer {
+		c := &comer{from: from}
+		all = append(all, c)
+		s.countConn(c, http.StateNew)
+		return c
+	}
+	for range 5 {
+		if come("127.0.0.1:99").closed || come("[::1]:99").closed || come("192.0.2.1:99").closed {
+			t.Fatal("this machine or the proxy is cut off")
+		}
+	}
+	first := come("198.51.100.7:1")
+	if first.closed || come("198.51.100.7:2").closed || !come("198.51.100.7:3").closed {
+		t.Error("want two of one address")
+	}
+	if come("198.51.100.8:1").closed {
+		t.Error("another address is cut off")
+	}
+	if come("[2001:db8::1]:1").closed || come("[2001:db8::2]:1").closed || !come("[2001:db8::3]:1").closed {
+		t.Error("want two of one network")
+	}
+	for _, c := range all {
+		s.countConn(c, http.StateClosed)
+	}
+	if s.idle != 0 || len(s.idleFrom) != 0 {
+		t.Errorf("%d are left, %v", s.idle, s.idleFrom)
 	}
 }

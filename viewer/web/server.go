@@ -76,7 +76,8 @@ type Server struct {
 
 	mu       sync.Mutex
 	visits   map[*visit]struct{}
-	idle     int // connections that are not a viewer's
+	idle     int            // connections that are not a viewer's
+	idleFrom map[string]int // of them by where they come from: addresses of other machines that are no trusted proxy
 	closed   bool
 	handlers sync.WaitGroup // viewers, whose connections are no longer the http.Server's
 }
@@ -130,7 +131,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		replays: newShare(cfg.MaxReplays, cfg.MaxReplaysPerson),
 		exports: newShare(cfg.MaxExports, cfg.MaxExportsPerson),
 		proxies: behind,
-		visits:  make(map[*visit]struct{}),
+		visits:  make(map[*visit]struct{}), idleFrom: make(map[string]int),
 	}
 	s.authorise = s.authorised
 	s.handler = s.routes(files)
@@ -244,21 +245,6 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	<-ended
 	s.handlers.Wait()
 	return nil
-}
-
-// countConn bounds the connections that watch nothing; viewers are counted by enter.
-func (s *Server) countConn(conn net.Conn, state http.ConnState) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch state {
-	case http.StateNew:
-		s.idle++
-		if s.idle > s.cfg.MaxConnections+s.cfg.MaxViewers {
-			_ = conn.Close()
-		}
-	case http.StateClosed, http.StateHijacked:
-		s.idle--
-	}
 }
 
 // end ends all viewers and lets no more in.
