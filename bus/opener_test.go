@@ -102,7 +102,11 @@ func TestSealedFramesOnTheirWay(t *testing.T) {
 	}
 
 	// What the broker has kept.
-	kept, err := connect(t, bus.Options{Server: server.URL(), Opener: openWith(key)}).Newest(context20(t), "front")
+	asking := connect(t, bus.Options{Server: server.URL(), Opener: openWith(key)})
+	if err := asking.WaitConnected(context20(t)); err != nil {
+		t.Fatal(err)
+	}
+	kept, err := asking.Newest(context20(t), "front")
 	if err != nil || kept.Codec != frame.JPEG || !bytes.Equal(kept.Data, want[kept.Seq]) {
 		t.Fatalf("the newest: %v", err)
 	}

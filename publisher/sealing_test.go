@@ -34,6 +34,11 @@ func knowing(t *testing.T, conn *bus.Conn, key seal.Key, own seal.Public) *bus.C
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = opening.Close() })
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := opening.WaitConnected(ctx); err != nil {
+		t.Fatal(err)
+	}
 	return opening
 }
 

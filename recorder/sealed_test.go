@@ -55,15 +55,22 @@ func newSealedFootage(t *testing.T) *sealedFootage {
 // with is a connection with the keys.
 func (g *sealedFootage) with(keys ...seal.Key) *bus.Conn {
 	g.t.Helper()
-	var opener bus.Opener
-	if len(keys) > 0 {
-		opener = seal.NewOpener(seal.Keys{Own: keys})
+	if len(keys) == 0 {
+		return g.opening(nil)
 	}
+	return g.opening(seal.NewOpener(seal.Keys{Own: keys}))
+}
+
+func (g *sealedFootage) opening(opener bus.Opener) *bus.Conn {
+	g.t.Helper()
 	conn, err := bus.Connect(soon(g.t), bus.Options{Server: g.server.URL(), Opener: opener})
 	if err != nil {
 		g.t.Fatal(err)
 	}
 	g.t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.WaitConnected(soon(g.t)); err != nil {
+		g.t.Fatal(err)
+	}
 	return conn
 }
 
@@ -224,13 +231,7 @@ func TestSealedFromThenOn(t *testing.T) {
 	}
 
 	// Whoever knows that the camera is sealed takes nothing else for it, from whomever it comes.
-	conn, err := bus.Connect(soon(t), bus.Options{Server: g.server.URL(), Opener: seal.NewOpener(seal.Keys{
-		Own: []seal.Key{g.key}, From: map[frame.CameraID][]seal.Public{"front": {g.key.Public()}},
-	})})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
+	conn := g.opening(seal.NewOpener(seal.Keys{Own: []seal.Key{g.key}, From: map[frame.CameraID][]seal.Public{"front": {g.key.Public()}}}))
 	out.Reset()
 	if result, err = Export(soon(t), conn, "front", bus.ExportOptions{}, &out, nil); err != nil || result.Frames != 10 || len(result.Gaps) == 0 {
 		t.Errorf("where it must be sealed: %+v, %v", result, err)
