@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -133,7 +134,7 @@ func (r *recorder) tryOpen(ctx context.Context, began time.Time) error {
 	}
 	for _, path := range done.Open {
 		if name, err := segment.ParsePath(path); err == nil {
-			r.left[name.Camera] = append(r.left[name.Camera], stuckPart{path: path})
+			r.left[name.Camera] = append(r.left[name.Camera], stuckPart{path: path, flushed: math.MaxInt64})
 		}
 	}
 	for _, bad := range append(done.Damaged, done.Unreadable...) {

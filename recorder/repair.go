@@ -16,7 +16,7 @@ import (
 // because nobody knows what of the last part is on disk.
 func (c *camera) repair(ctx context.Context) error {
 	for len(c.left) > 0 {
-		info, err := c.closeLeft(c.left[0].path)
+		info, err := c.closeLeft(c.left[0])
 		if err != nil {
 			if !c.giveUp(&c.left[0], err) {
 				return err
@@ -37,9 +37,12 @@ func (c *camera) repair(ctx context.Context) error {
 
 // stuckPart is a segment that could not be closed, and since when that has been tried.
 type stuckPart struct {
-	path  string
-	since time.Time // zero: it has not been
-	tries int
+	path string
+	// flushed is how many bytes of it are on disk: what is after them may be in memory alone. math.MaxInt64
+	// where that is not known, of a process that is gone.
+	flushed int64
+	since   time.Time // zero: it has not been
+	tries   int
 }
 
 // What has to come together before a segment that cannot be closed is put aside.
@@ -81,9 +84,9 @@ func (c *camera) giveUp(p *stuckPart, why error) bool {
 }
 
 // closeLeft closes one segment and returns what it holds: no frames where nothing of it was saved.
-func (c *camera) closeLeft(path string) (segment.Info, error) {
-	path = closedPath(path) + ".part"
-	salvage, err := c.r.folder.Salvage(path)
+func (c *camera) closeLeft(p stuckPart) (segment.Info, error) {
+	path := closedPath(p.path) + ".part"
+	salvage, err := c.r.folder.SalvageFlushed(path, p.flushed)
 	switch {
 	case err == nil && salvage.Outcome == segment.Salvaged:
 		return salvage.Info, nil

@@ -316,8 +316,9 @@ func (t *tape) abort() {
 		return
 	}
 	c := t.camera
-	c.left = append(c.left, stuckPart{path: t.w.Info().Path})
 	t.w.Abort()
+	info := t.w.Info() // with what was on its way and has arrived
+	c.left = append(c.left, stuckPart{path: info.Path, flushed: info.Bytes})
 	c.flushing(time.Time{})
 	t.w, t.flying = nil, nil
 }

@@ -3,6 +3,7 @@ package segment
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"iter"
 	"os"
@@ -35,6 +36,9 @@ type Folder struct {
 	// fail with that error; a write that fails has then written half. It is for tests of what a
 	// failing disk does, and is set before the folder is used.
 	Before func(op Op, path string) error
+	// Reads, where it is set, stands between a file and those who read it. It is for tests of what a disk
+	// does that cannot be read, and is set before the folder is used.
+	Reads func(path string, file io.ReaderAt) io.ReaderAt
 
 	root *os.Root
 }
@@ -133,6 +137,14 @@ func (d *Folder) before(op Op, p string) error {
 		return nil
 	}
 	return d.Before(op, p)
+}
+
+// reads is what a file of the folder is read from.
+func (d *Folder) reads(file io.ReaderAt, p string) io.ReaderAt {
+	if d.Reads == nil {
+		return file
+	}
+	return d.Reads(p, file)
 }
 
 // makeDirs makes a folder and those above it, each of which is on disk when it returns: those that

@@ -132,7 +132,7 @@ func parseBox(data []byte) (*box, error) {
 		return nil, errors.New("its box is not as it was written")
 	}
 	if v := be.Uint32(data[24:]); v != boxVersion {
-		return nil, fmt.Errorf("it is of version %d of the format: this program knows %d", v, boxVersion)
+		return nil, fmt.Errorf("%w: it is of version %d, this program knows %d", errVersion, v, boxVersion)
 	}
 	b := &box{
 		identity: identity{

@@ -22,13 +22,14 @@ type Reader struct {
 
 // Open opens a segment, also one that is being written: of that it sees the parts that are whole now
 // (see [Reader.Refresh]). It reads the parts' boxes and no frames. A file in which no part can be read
-// gives an error that wraps [ErrDamaged]. The caller closes the Reader.
+// gives an error that wraps [ErrDamaged]; one that the disk does not let it read, or of another version of the
+// format, gives an error that does not. The caller closes the Reader.
 func (d *Folder) Open(p string) (*Reader, error) {
 	f, name, err := d.openFile(p, os.O_RDONLY)
 	if err != nil {
 		return nil, fmt.Errorf("opening segment: %w", err)
 	}
-	r := &Reader{file: f, name: name, src: source{ReaderAt: f}}
+	r := &Reader{file: f, name: name, src: source{ReaderAt: d.reads(f, p)}}
 	if err := r.Refresh(); err != nil {
 		_ = f.Close()
 		return nil, err
@@ -81,6 +82,9 @@ func (c *scan) usable(name Name) error {
 	}
 	if len(c.places) > 0 {
 		return nil
+	}
+	if c.unknown != nil {
+		return c.unknown
 	}
 	detail := "it is empty"
 	if n := len(c.damage); n > 0 {

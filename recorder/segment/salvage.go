@@ -3,6 +3,7 @@ package segment
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path"
 )
@@ -35,8 +36,15 @@ type Salvage struct {
 // Salvage makes a closed segment of a .part file that nobody writes any more, or of one that was put aside: it cuts off what is
 // after the last part that is whole and intact, syncs the file, and renames it. Parts are synced in
 // order, so the last one is read in full; of those before only the boxes are. Done again after it was
-// interrupted, it ends the same. Errors are of the file system; the file is still a .part then.
-func (d *Folder) Salvage(p string) (Salvage, error) {
+// interrupted, it ends the same. Errors are of the file system; the file is still a .part then. So it is
+// where anything that has to be looked at cannot be read, or is of another version of the format: nothing is
+// cut off or put aside that is not known to be damaged.
+func (d *Folder) Salvage(p string) (Salvage, error) { return d.SalvageFlushed(p, math.MaxInt64) }
+
+// SalvageFlushed is [Folder.Salvage] of a file of which only so many bytes are known to be on disk, as
+// [Writer.Info] says after Abort: what is after them is cut off, however whole it looks. A sync that failed may
+// have left it in memory alone, where it reads well.
+func (d *Folder) SalvageFlushed(p string, flushed int64) (Salvage, error) {
 	f, name, err := d.openFile(p, os.O_RDWR)
 	if err == nil && !name.State.open() {
 		err = errors.Join(fmt.Errorf("%s is not a .part file", p), f.Close())
@@ -44,7 +52,7 @@ func (d *Folder) Salvage(p string) (Salvage, error) {
 	if err != nil {
 		return Salvage{}, fmt.Errorf("salvaging segment: %w", err)
 	}
-	s, err := d.salvage(f, name)
+	s, err := d.salvage(f, name, flushed)
 	if err != nil {
 		return s, fmt.Errorf("salvaging segment %s: %w", p, err)
 	}
@@ -68,7 +76,7 @@ func (d *Folder) SetAside(p string) (string, error) {
 }
 
 // salvage owns f.
-func (d *Folder) salvage(f *os.File, name Name) (Salvage, error) {
+func (d *Folder) salvage(f *os.File, name Name, flushed int64) (Salvage, error) {
 	defer func() { _ = f.Close() }()
 	p := name.Path()
 	result := Salvage{Info: Info{Path: p}}
@@ -76,16 +84,24 @@ func (d *Folder) salvage(f *os.File, name Name) (Salvage, error) {
 	if err != nil {
 		return result, err
 	}
-	src := source{f, info.Size()}
+	src := source{d.reads(f, p), min(info.Size(), flushed)}
 	var c scan
 	c.run(src)
 	end := c.intactEnd(src)
+	if c.unknown != nil {
+		return result, c.unknown
+	}
 	if end == 0 || c.usable(name) != nil {
-		empty := len(c.places) == 0 && src.onlyHead()
+		empty := false
+		if len(c.places) == 0 {
+			if empty, err = src.onlyHead(); err != nil {
+				return result, err
+			}
+		}
 		if err := f.Close(); err != nil {
 			return result, err
 		}
-		result.Damage, result.Info.Bytes = c.damage, src.size
+		result.Damage, result.Info.Bytes = c.damage, info.Size()
 		if empty {
 			return d.remove(result, p)
 		}
@@ -93,7 +109,7 @@ func (d *Folder) salvage(f *os.File, name Name) (Salvage, error) {
 		result.Info.Path, result.Outcome = name.Path(), PutAside
 		return result, err
 	}
-	result.Cut = src.size - end
+	result.Cut = info.Size() - end
 	if result.Cut > 0 {
 		if err := d.before(OpTruncate, p); err != nil {
 			return result, err
@@ -104,7 +120,9 @@ func (d *Folder) salvage(f *os.File, name Name) (Salvage, error) {
 		src.size = end
 	}
 	c = scan{}
-	c.run(src)
+	if c.run(src); c.unknown != nil {
+		return result, c.unknown
+	}
 	result.Info, result.Damage = c.info, c.damage
 	result.Info.Path = p
 	// Also where nothing was cut: the last part may not have been synced.
@@ -135,10 +153,11 @@ func (d *Folder) remove(result Salvage, p string) (Salvage, error) {
 }
 
 // intactEnd returns where the last part ends all of whose bytes are as they were written; 0 where
-// there is none.
+// there is none. What cannot be read is noted.
 func (c *scan) intactEnd(s source) int64 {
-	for i := len(c.places) - 1; i >= 0; i-- {
+	for i := len(c.places) - 1; i >= 0 && c.unknown == nil; i-- {
 		p, err := s.readPart(c.places[i].offset)
+		c.note(err)
 		if err != nil || !p.players {
 			continue
 		}
@@ -146,6 +165,7 @@ func (c *scan) intactEnd(s source) int64 {
 		offset := p.offset + p.head
 		for j := range p.frames {
 			if _, err := s.record(p, &p.frames[j], offset); err != nil {
+				c.note(err)
 				good = false
 				break
 			}
@@ -158,19 +178,23 @@ func (c *scan) intactEnd(s source) int64 {
 	return 0
 }
 
-// onlyHead says whether a file is the beginning of a segment and ends before its first part does.
-func (s source) onlyHead() bool {
+// onlyHead says whether a file is the beginning of a segment and ends before its first part does. Its error
+// is the disk's.
+func (s source) onlyHead() (bool, error) {
 	if s.size == 0 {
-		return true
+		return true, nil
 	}
 	head := make([]byte, min(s.size, int64(4+len(fileMark))))
-	if s.readFull(head, 0) != nil || string(head[min(4, len(head)):]) != fileMark[:max(len(head)-4, 0)] {
-		return false
+	if err := s.readFull(head, 0); err != nil || string(head[min(4, len(head)):]) != fileMark[:max(len(head)-4, 0)] {
+		return false, err
 	}
-	start, ok := s.partsStart()
-	if !ok {
-		return s.size < readAhead // within ftyp or moov
+	start, err := s.partsStart()
+	if start == 0 || err != nil {
+		return err == nil && s.size < readAhead, err // within ftyp or moov
 	}
-	_, err := s.readPart(start)
-	return start >= s.size || errors.Is(err, errTorn)
+	_, err = s.readPart(start)
+	if read := new(readError); errors.As(err, &read) {
+		return false, err
+	}
+	return start >= s.size || errors.Is(err, errTorn), nil
 }

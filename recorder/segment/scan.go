@@ -37,8 +37,9 @@ func (s source) readPart(offset int64) (*part, error) {
 	if left < int64(4+len(boxMark)) {
 		return nil, errTorn
 	}
-	head := make([]byte, min(left, readAhead))
-	if err := s.readFull(head, offset); err != nil {
+	// What cannot be read may be behind the box, and is not needed then.
+	head, err := s.readSome(make([]byte, min(left, readAhead)), offset)
+	if len(head) < 4+len(boxMark) {
 		return nil, err
 	}
 	size, ok := boxSize(head)
@@ -48,8 +49,7 @@ func (s source) readPart(offset int64) (*part, error) {
 	if int64(size) > left {
 		return nil, errTorn
 	}
-	head, err := s.more(head, size, offset)
-	if err != nil {
+	if head, err = s.more(head, size, offset); err != nil {
 		return nil, err
 	}
 	b, err := parseBox(head[:size])
@@ -80,28 +80,58 @@ func (s source) more(head []byte, n int, offset int64) ([]byte, error) {
 }
 
 func (s source) readFull(to []byte, offset int64) error {
-	n, err := s.ReadAt(to, offset)
-	if n == len(to) {
-		return nil
-	}
-	if err == nil || errors.Is(err, io.EOF) {
-		return errTorn
-	}
+	_, err := s.readSome(to, offset)
 	return err
 }
 
-// partsStart returns where the first part begins: after ftyp and moov. False where these are not there.
-func (s source) partsStart() (int64, bool) {
+// readSome returns what of to could be read. Where that is not all its error is errTorn, errBudget, or a
+// [*readError].
+func (s source) readSome(to []byte, offset int64) ([]byte, error) {
+	n, err := s.ReadAt(to, offset)
+	switch {
+	case n == len(to):
+		return to, nil
+	case err == nil || errors.Is(err, io.EOF):
+		err = errTorn
+	case !errors.Is(err, errBudget):
+		err = &readError{err}
+	}
+	return to[:n], err
+}
+
+// readError is the disk's. What is there is not known, which is another thing than damage.
+type readError struct{ error }
+
+func (e *readError) Unwrap() error { return e.error }
+
+// errVersion says that a part is of another version of the format: not damaged, and not to be read here.
+var errVersion = errors.New("another version of the format")
+
+// partsStart returns where the first part begins, after ftyp and moov; 0 where these are not there. Its
+// error is a [*readError].
+func (s source) partsStart() (int64, error) {
 	var head [8]byte
-	if s.readFull(head[:], 0) != nil || string(head[4:]) != fileMark[:4] {
-		return 0, false
+	unread := func(err error) (int64, error) {
+		if read := new(readError); errors.As(err, &read) {
+			return 0, err
+		}
+		return 0, nil
+	}
+	if err := s.readFull(head[:], 0); err != nil || string(head[4:]) != fileMark[:4] {
+		return unread(err)
 	}
 	end := int64(binary.BigEndian.Uint32(head[:]))
-	if end < 8 || end > readAhead || s.readFull(head[:], end) != nil || string(head[4:]) != "moov" {
-		return 0, false
+	if end < 8 || end > readAhead {
+		return 0, nil
+	}
+	if err := s.readFull(head[:], end); err != nil || string(head[4:]) != "moov" {
+		return unread(err)
 	}
 	moov := int64(binary.BigEndian.Uint32(head[:]))
-	return end + moov, moov >= 8 && moov <= readAhead
+	if moov < 8 || moov > readAhead {
+		return 0, nil
+	}
+	return end + moov, nil
 }
 
 // place is what is kept of a part of a file that is open.
@@ -122,6 +152,16 @@ type scan struct {
 	damage []Damage
 	end    int64 // where the next part begins, or the last one ends
 	budget int64 // bytes that a search may still look at
+	// unknown is why it is not known what is in a piece of the file, as of the last run: a [*readError], or
+	// one that wraps errVersion. nil: all that was looked at could be read.
+	unknown error
+}
+
+// note keeps the first error that leaves it open what is in the file.
+func (c *scan) note(err error) {
+	if read := new(readError); c.unknown == nil && (errors.As(err, &read) || errors.Is(err, errVersion)) {
+		c.unknown = err
+	}
 }
 
 // lastPlace is the part before, all zero before the first.
@@ -138,11 +178,11 @@ func (c *scan) run(s source) {
 		c.damage = c.damage[:n-1]
 	}
 	c.info.Bytes = s.size
-	c.budget = 4*s.size + maxBox
+	c.budget, c.unknown = 4*s.size+maxBox, nil
 	if c.end == 0 {
-		if start, ok := s.partsStart(); ok {
-			c.end = start
-		}
+		start, err := s.partsStart()
+		c.note(err)
+		c.end = start
 	}
 	for c.end < s.size && len(c.places) < maxParts {
 		p, err := s.readPart(c.end)
@@ -153,7 +193,11 @@ func (c *scan) run(s source) {
 			c.add(p, 0)
 			continue
 		}
-		found := c.search(s)
+		c.note(err)
+		var found *part
+		if !errors.Is(err, errVersion) { // else what looks like a part of this one is a picture
+			found = c.search(s)
+		}
 		if found == nil {
 			c.rest(s, p, err)
 			return
@@ -223,19 +267,17 @@ func (c *scan) lost(kind DamageKind, next *part, from, to int64, detail string) 
 }
 
 // search looks for a part that follows, anywhere after c.end. Pictures may look like parts: those do
-// not know the segment's id.
+// not know the segment's id. What cannot be read is left out, more and more of it where the disk gives nothing.
 func (c *scan) search(s source) *part {
-	const window = 64 << 10
+	const page, window = 4 << 10, 64 << 10
 	s.ReaderAt = &metered{s.ReaderAt, &c.budget}
 	mark := []byte(boxMark)
 	buf := make([]byte, window+len(mark)-1)
-	for at := c.end + 1; at < s.size; at += window {
-		n := min(int64(len(buf)), s.size-at)
-		if s.readFull(buf[:n], at) != nil {
-			return nil
-		}
+	skip := int64(page)
+	for at := c.end + 1; at < s.size; {
+		data, failed := s.readSome(buf[:min(int64(len(buf)), s.size-at)], at)
 		for i := 0; ; i++ {
-			next := bytes.Index(buf[i:n], mark)
+			next := bytes.Index(data[i:], mark)
 			if next < 0 {
 				break
 			}
@@ -251,6 +293,22 @@ func (c *scan) search(s source) *part {
 			if errors.Is(err, errBudget) {
 				return nil
 			}
+			if read := new(readError); errors.As(err, &read) {
+				c.note(err)
+			}
+		}
+		if len(data) > 0 {
+			skip = page
+		}
+		switch {
+		case failed == nil:
+			at += window
+		case errors.Is(failed, errBudget), errors.Is(failed, errTorn):
+			return nil
+		default:
+			c.note(failed)
+			at = (at+int64(len(data)))/page*page + skip
+			skip = min(2*skip, window)
 		}
 	}
 	return nil

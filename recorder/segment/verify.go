@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -9,7 +10,7 @@ import (
 
 // Verify reads a whole segment and says what of it is not as it was written. It changes nothing. A
 // .part that is being written is read up to its last whole part. An error means that the file could
-// not be read at all; one with nothing readable in it is no error but damage of kind [DamageFile].
+// not be read at all, or is of another version of the format; one with nothing readable in it is no error but damage of kind [DamageFile].
 func (d *Folder) Verify(p string) (Info, []Damage, error) {
 	f, name, err := d.openFile(p, os.O_RDONLY)
 	if err != nil {
@@ -20,12 +21,14 @@ func (d *Folder) Verify(p string) (Info, []Damage, error) {
 	if err != nil {
 		return Info{}, nil, fmt.Errorf("verifying segment %s: %w", p, err)
 	}
-	src := source{f, info.Size()}
+	src := source{d.reads(f, p), info.Size()}
 	var c scan
 	c.run(src)
 	c.info.Path = p
-	if err := c.usable(name); err != nil {
+	if err := c.usable(name); errors.Is(err, ErrDamaged) {
 		return c.info, []Damage{{Kind: DamageFile, Length: src.size, Detail: err.Error()}}, nil
+	} else if err != nil {
+		return c.info, nil, fmt.Errorf("verifying segment %s: %w", p, err)
 	}
 	damage := c.damage
 	if n := len(damage); n > 0 && damage[n-1].Kind == DamageTorn && name.State.open() {
