@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -109,6 +110,58 @@ func TestReplayBringsEveryFrameAndGap(t *testing.T) {
 		if _, err := replay.Next(context20(t)); !errors.Is(err, io.EOF) {
 			t.Fatalf("after the last: %v", err)
 		}
+	}
+}
+
+// Frames are missing before one for several reasons, and at the end for more of them than are kept apart.
+func TestReplayTellsAllGaps(t *testing.T) {
+	at := func(s int64) time.Time { return time.Unix(s, 0).UTC() }
+	gaps := []frame.Gap{
+		{From: at(1), To: at(4), Missing: 7, Reason: frame.GapUnstored},
+		{From: at(4), To: at(5), Missing: 2, Reason: frame.GapOverrun},
+		{From: at(5), To: at(9), Reason: frame.GapDamage},
+	}
+	asker, _, _ := recordings(t, bus.RecorderService{Verbs: bus.RecorderVerbs{
+		Replay: func(ctx context.Context, _ frame.ReplayRequest, job *bus.Job) error {
+			if err := job.Begin(1, 1); err != nil {
+				return err
+			}
+			for _, gap := range gaps {
+				if err := job.Gap(gap); err != nil {
+					return err
+				}
+			}
+			f := recorded(t, 1)
+			if err := job.Frame(ctx, &f); err != nil {
+				return err
+			}
+			for range 1000 {
+				if err := job.Gap(gaps[1]); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}})
+	replay, err := asker.Replay(context20(t), "front", bus.ReplayOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = replay.Close() }()
+	if _, err := replay.Next(context20(t)); err != nil {
+		t.Fatal(err)
+	}
+	if got := replay.Gaps(); !slices.Equal(got, gaps) {
+		t.Errorf("%+v", got)
+	}
+	if got, want := replay.Gap(), (frame.Gap{From: at(1), To: at(9), Missing: 9, Reason: frame.GapUnknown}); got == nil || *got != want {
+		t.Errorf("%+v", got)
+	}
+	if _, err := replay.Next(context20(t)); !errors.Is(err, io.EOF) {
+		t.Fatal(err)
+	}
+	if got := replay.Gap(); got == nil || got.Missing != 2000 || got.Reason != frame.GapOverrun || len(replay.Gaps()) > 100 {
+		t.Errorf("%d gaps, %+v", len(replay.Gaps()), got)
 	}
 }
 

@@ -35,7 +35,7 @@ type ReplayOptions struct {
 type Replay struct {
 	job    *job
 	opener Opener
-	gap    *frame.Gap
+	gaps   []frame.Gap // before the frame that was returned last
 }
 
 // Replay asks the camera's recorder for frames. It waits for the recorder's answer. Its errors are
@@ -65,7 +65,7 @@ func (c *Conn) Replay(ctx context.Context, id frame.CameraID, o ReplayOptions) (
 // After an error other than ctx's it returns the same again. Where frames are sealed and no key here opens
 // them it ends with an error that says so.
 func (r *Replay) Next(ctx context.Context) (frame.Frame, error) {
-	r.gap = nil
+	r.gaps = nil
 	for {
 		msg, kind, err := r.job.next(ctx)
 		if err != nil {
@@ -73,9 +73,9 @@ func (r *Replay) Next(ctx context.Context) (frame.Frame, error) {
 		}
 		switch kind {
 		case frame.JobGap:
-			gap := new(frame.Gap)
-			if json.Unmarshal(msg.Data, gap) == nil {
-				r.gap = gap
+			var gap frame.Gap
+			if json.Unmarshal(msg.Data, &gap) == nil {
+				r.missing(gap)
 			}
 		case "":
 			r.job.grant(len(msg.Data))
@@ -99,20 +99,54 @@ func (r *Replay) Next(ctx context.Context) (frame.Frame, error) {
 func (r *Replay) open(f frame.Frame) (frame.Frame, error) {
 	opened, err := r.opener.Open(f)
 	if rejected := new(frame.RejectError); errors.As(err, &rejected) && rejected.Reason == frame.ReasonSeal {
-		gap := frame.Gap{From: f.Captured, To: f.Captured, Reason: frame.GapRejected}
-		if r.gap != nil {
-			gap.From, gap.Missing = r.gap.From, r.gap.Missing
-		}
-		gap.Missing++
-		r.gap = &gap
+		r.missing(frame.Gap{From: f.Captured, To: f.Captured, Missing: 1, Reason: frame.GapRejected})
 		return frame.Frame{}, nil
 	}
 	return opened, err
 }
 
-// Gap is what is missing right before the frame that Next returned last, or, after io.EOF, before
-// the end; nil where nothing is.
-func (r *Replay) Gap() *frame.Gap { return r.gap }
+// mostGaps is how many gaps are kept apart before one frame: no credit bounds them.
+const mostGaps = 64
+
+// missing notes a gap. Broken seals in a row are one, as is what is beyond mostGaps.
+func (r *Replay) missing(gap frame.Gap) {
+	if last := len(r.gaps) - 1; last >= 0 && (last+1 == mostGaps || gap.Reason == frame.GapRejected && r.gaps[last].Reason == gap.Reason) {
+		r.gaps[last] = oneGap(r.gaps[last], gap)
+		return
+	}
+	r.gaps = append(r.gaps, gap)
+}
+
+// oneGap is two in a row as one.
+func oneGap(gap, next frame.Gap) frame.Gap {
+	gap.Missing += next.Missing
+	if next.From.Before(gap.From) {
+		gap.From = next.From
+	}
+	if next.To.After(gap.To) {
+		gap.To = next.To
+	}
+	if next.Reason != gap.Reason {
+		gap.Reason = frame.GapUnknown
+	}
+	return gap
+}
+
+// Gaps are what is missing right before the frame that Next returned last, or, after io.EOF, before
+// the end: several where frames are missing for several reasons.
+func (r *Replay) Gaps() []frame.Gap { return r.gaps }
+
+// Gap is all of Gaps as one, of the reason unknown where they have several; nil where nothing is missing.
+func (r *Replay) Gap() *frame.Gap {
+	if len(r.gaps) == 0 {
+		return nil
+	}
+	gap := r.gaps[0]
+	for _, next := range r.gaps[1:] {
+		gap = oneGap(gap, next)
+	}
+	return &gap
+}
 
 // Bytes is how much there is to come in all, about, as it was when the replay began.
 func (r *Replay) Bytes() int64 { return r.job.about.Bytes }

@@ -67,10 +67,8 @@ func (a *archive) export(ctx context.Context, e *exporting) error {
 	case err != nil:
 		return err
 	}
-	for _, gap := range walker.gaps { // a damaged end
-		if err := e.tell(gap); err != nil {
-			return err
-		}
+	if err := e.tell(walker.gaps...); err != nil { // a damaged end
+		return err
 	}
 	return buffer.Flush()
 }
@@ -92,6 +90,9 @@ func (e *exporting) opened(found *past) error {
 	case errors.As(err, &rejected) && rejected.Reason == frame.ReasonSealed:
 		return ErrSealed
 	case errors.As(err, &rejected):
+		if err := e.tell(found.gaps...); err != nil {
+			return err
+		}
 		return e.tell(frame.Gap{From: f.Captured, To: f.Captured, Missing: 1, Reason: frame.GapRejected})
 	}
 	return err
@@ -116,21 +117,24 @@ func (e *exporting) take(ctx context.Context, a *archive, found past) error {
 			return err
 		}
 	}
-	for _, gap := range found.gaps {
-		if err := e.tell(gap); err != nil {
-			return err
-		}
+	if err := e.tell(found.gaps...); err != nil {
+		return err
 	}
 	e.frames++
 	e.captured = found.frame.Captured
 	return nil
 }
 
-func (e *exporting) tell(gap frame.Gap) error {
-	if e.gaps++; e.gaps > frame.MaxRanges {
-		return nil
+func (e *exporting) tell(gaps ...frame.Gap) error {
+	for _, gap := range gaps {
+		if e.gaps++; e.gaps > frame.MaxRanges {
+			return nil
+		}
+		if err := e.gap(gap); err != nil {
+			return err
+		}
 	}
-	return e.gap(gap)
+	return nil
 }
 
 // checkSizes finds a change of size before anything is written.

@@ -72,9 +72,8 @@ func (e *replayExport) run(ctx context.Context, split bool) (bus.ExportResult, e
 	err := segment.WriteMP4(buffer, func(yield func(segment.Record, error) bool) {
 		for {
 			f, err := e.replay.Next(ctx)
-			if gap := e.replay.Gap(); gap != nil && len(e.result.Gaps) < frame.MaxRanges {
-				e.result.Gaps = append(e.result.Gaps, *gap)
-			}
+			gaps := e.replay.Gaps()
+			e.result.Gaps = append(e.result.Gaps, gaps[:min(len(gaps), frame.MaxRanges-len(e.result.Gaps))]...)
 			if errors.Is(err, io.EOF) {
 				return
 			}

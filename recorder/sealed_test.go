@@ -3,6 +3,7 @@ package recorder
 import (
 	"bytes"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -186,6 +187,47 @@ func TestSealedRecording(t *testing.T) {
 	if err != nil || read < 2 {
 		t.Errorf("%d files read, %v", read, err)
 	}
+}
+
+// What is missing before a frame whose seal is broken is told as well.
+func TestGapsBeforeABrokenSeal(t *testing.T) {
+	g := &sealedFootage{footage: newFootage(t, 0)}
+	var err error
+	if g.key, err = seal.NewKey(); err != nil {
+		t.Fatal(err)
+	}
+	sealer, err := seal.NewSealer(g.key, []seal.Public{g.key.Public()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := 1; n <= 20; n++ {
+		if n > 10 && n < 16 {
+			continue
+		}
+		f, err := sealer.Seal(frame.Frame{
+			Camera: "front", Epoch: "first", Seq: uint64(n), Captured: began().Add(time.Duration(n) * 100 * time.Millisecond),
+			Codec: frame.JPEG, Width: 64, Height: 48, Key: true, Data: testPicture(t, 64, 48, n),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n == 16 {
+			f.Data[len(f.Data)-1] ^= 1
+		}
+		g.store(f)
+	}
+	g.record(1, 15)
+	check := func(how string, result bus.ExportResult, err error) {
+		t.Helper()
+		if err != nil || result.Frames != 14 || len(result.Gaps) != 2 || result.Gaps[0].Missing != 5 || result.Gaps[0].Reason == frame.GapRejected ||
+			result.Gaps[1].Missing != 1 || result.Gaps[1].Reason != frame.GapRejected {
+			t.Errorf("%s: %+v, %v", how, result, err)
+		}
+	}
+	result, err := ExportFolder(t.Context(), g.dir, "front", bus.ExportOptions{}, seal.NewOpener(seal.Keys{Own: []seal.Key{g.key}}), io.Discard, nil, nil)
+	check("from the files", result, err)
+	result, err = Export(soon(t), g.with(g.key), "front", bus.ExportOptions{}, io.Discard, nil)
+	check("replayed", result, err)
 }
 
 // Where sealing begins, who has the key does not notice; for others it is a change like that of the size.
