@@ -78,7 +78,8 @@ func (d *Durable) fillIn(ctx context.Context, info *jetstream.ConsumerInfo, stre
 
 // catchUp hands over what the stream holds after d.last, up to that number, but for frames that the caller
 // has. What is no frame is left out where acknowledged says that all of it was acknowledged: it was dealt
-// with then. It returns how many messages were handed over.
+// with then. Where it does not, and the stream gives nothing, d.last stays: it is asked again from there. It returns
+// how many messages were handed over.
 func (d *Durable) catchUp(ctx context.Context, to uint64, acknowledged bool) (handed int, err error) {
 	history := History{nc: d.nc.Conn, id: d.id}
 	for d.last < to {
@@ -109,8 +110,16 @@ func (d *Durable) catchUp(ctx context.Context, to uint64, acknowledged bool) (ha
 			}
 			handed++
 		}
-		if batch.Next > to || len(batch.Messages) == 0 {
+		switch {
+		case batch.Next > to:
 			d.last = max(d.last, to) // there is nothing more below it
+		case len(batch.Messages) > 0:
+		case acknowledged:
+			d.last = to
+		default:
+			// Any replica may have answered, and this one may be behind what the leader says: who takes that
+			// for a hole leaves frames out for good.
+			return handed, nil
 		}
 	}
 	return handed, nil
