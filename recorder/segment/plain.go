@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"time"
 )
 
 // Plain makes of the fragmented file that [WriteMP4] writes, as it comes, one whose tables are all in one
@@ -126,6 +127,10 @@ func (p *Plain) part(moof []byte) error {
 	if n := len(p.times); at < 0 || n > 0 && at <= p.times[n-1] {
 		return fmt.Errorf("%w: a part at %d", errPlain, at)
 	}
+	if n := len(p.times); n > 0 && scaleOf(at-p.times[n-1]) == 0 {
+		return fmt.Errorf("no MP4 file with its tables in one place holds %v without a frame: export what is before it and after it apart, by --from and --to",
+			time.Duration(at-p.times[n-1])*time.Microsecond)
+	}
 	p.chunks = append(p.chunks, chunk{p.end, be.Uint32(moof[count:])})
 	for frames := moof[table:]; len(frames) > 0; frames = frames[moofFrame:] {
 		p.times, p.sizes = append(p.times, at), append(p.sizes, be.Uint32(frames[4:]))
@@ -194,13 +199,23 @@ func appendBoxHead(to []byte, size uint32, kind string) []byte {
 	return append(binary.BigEndian.AppendUint32(to, size), kind...)
 }
 
+// scaleOf is the finest scale, in units a second, in which so many microseconds without a frame fit the 32 bits
+// that there are for them: milliseconds after 71 minutes, hundredths of a second after 49 days. 0 after 497
+// days: tenths would put several frames at one time.
+func scaleOf(hole int64) int64 {
+	for _, scale := range []int64{timescale, 1000, 100} {
+		if hole/(timescale/scale) < math.MaxUint32 {
+			return scale
+		}
+	}
+	return 0
+}
+
 // tables returns the moov of a file with these frames.
 func (p *Plain) tables() []byte {
 	t := tables{Plain: p, scale: timescale}
 	for i := 1; i < len(p.times); i++ {
-		if p.times[i]-p.times[i-1] > math.MaxUint32 { // 71 minutes without a frame
-			t.scale = 1000
-		}
+		t.scale = min(t.scale, scaleOf(p.times[i]-p.times[i-1]))
 	}
 	return t.rebuild(nil, p.moov)
 }

@@ -123,27 +123,47 @@ func TestPlain(t *testing.T) {
 	}
 }
 
-// More than 71 minutes between two frames do not fit microseconds: milliseconds are enough then.
+// Long times without a frame do not fit the table in microseconds, nor in milliseconds: coarser ones are
+// enough then.
 func TestPlainWithALongHole(t *testing.T) {
+	for hole, off := range map[time.Duration]float64{5 * time.Hour: 0.001, 50 * 24 * time.Hour: 0.01, 490 * 24 * time.Hour: 0.01} {
+		all := shot(t, random(t, 8), 20)
+		for i := 10; i < len(all); i++ {
+			all[i].Captured = all[i].Captured.Add(hole)
+		}
+		p := plain(t, all, len(all), 1<<20)
+		out, err := exec.CommandContext(t.Context(), program(t, "ffprobe"), "-v", "error", "-select_streams", "v:0", "-show_entries", "packet=pts_time", "-of", "csv=p=0", p).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		times := strings.Fields(strings.ReplaceAll(string(out), ",", " "))
+		if len(times) != len(all) {
+			t.Fatalf("%v: %d frames of %d", hole, len(times), len(all))
+		}
+		for i, text := range times {
+			got, err := strconv.ParseFloat(text, 64)
+			want := all[i].Captured.Sub(all[0].Captured).Seconds()
+			if err != nil || got-want > off || want-got > off {
+				t.Errorf("%v: frame %d is at %s, want %v", hole, i, text, want)
+			}
+		}
+	}
+}
+
+// What fits in no way is refused when it comes, and not at the end.
+func TestPlainWithAHoleThatIsTooLong(t *testing.T) {
 	all := shot(t, random(t, 8), 20)
 	for i := 10; i < len(all); i++ {
-		all[i].Captured = all[i].Captured.Add(5 * time.Hour)
+		all[i].Captured = all[i].Captured.Add(500 * 24 * time.Hour)
 	}
-	p := plain(t, all, len(all), 1<<20)
-	out, err := exec.CommandContext(t.Context(), program(t, "ffprobe"), "-v", "error", "-select_streams", "v:0", "-show_entries", "packet=pts_time", "-of", "csv=p=0", p).Output()
+	f, err := os.Create(filepath.Join(t.TempDir(), "hole.mp4"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	times := strings.Fields(strings.ReplaceAll(string(out), ",", " "))
-	if len(times) != len(all) {
-		t.Fatalf("%d frames of %d", len(times), len(all))
-	}
-	for i, text := range times {
-		got, err := strconv.ParseFloat(text, 64)
-		want := all[i].Captured.Sub(all[0].Captured).Seconds()
-		if err != nil || got-want > 0.001 || want-got > 0.001 {
-			t.Errorf("frame %d is at %s, want %v", i, text, want)
-		}
+	defer func() { _ = f.Close() }()
+	p := segment.NewPlain(f)
+	if err := segment.WriteMP4(p, sequence(all, nil)); err == nil || !strings.Contains(err.Error(), "12000h") || !strings.Contains(err.Error(), "--from and --to") {
+		t.Error(err)
 	}
 }
 
