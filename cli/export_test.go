@@ -308,6 +308,51 @@ func TestExportThatFailsLeavesNothing(t *testing.T) {
 	}
 }
 
+// One of two files cannot get its name at the end: neither is there then.
+func TestExportOfTwoFilesIsAllOrNone(t *testing.T) {
+	out := t.TempDir()
+	var begins time.Time
+	j := exportJob{
+		command: &exportCommand{ID: "front", Output: filepath.Join(out, "clip.mp4")},
+		bar:     newProgressBar(io.Discard, "front", time.Time{}, time.Time{}), log: slog.New(slog.DiscardHandler),
+		source: func(_ context.Context, _ bus.ExportOptions, w io.Writer) (result bus.ExportResult, err error) {
+			if begins.IsZero() {
+				begins = time.Unix(1000, 0)
+				result.Rest = begins
+			} else if err := os.Mkdir(filepath.Join(out, "clip-2.mp4"), 0o700); err != nil {
+				return result, err
+			}
+			one := frame.Frame{Camera: "front", Captured: begins, Codec: frame.JPEG, Width: 32, Height: 24, Data: []byte("a picture")}
+			return result, segment.WriteMP4(w, func(yield func(segment.Record, error) bool) { yield(segment.Record{Frame: one}, nil) })
+		},
+	}
+	if err := j.run(t.Context()); err == nil || !strings.Contains(err.Error(), "clip-2.mp4") {
+		t.Error(err)
+	}
+	if got := names(t, out); got != "clip-2.mp4" { // the folder
+		t.Errorf("left behind: %s", got)
+	}
+}
+
+// Whatever fails at a file says which.
+func TestErrorsOfAnExportedFile(t *testing.T) {
+	file, err := os.Create(filepath.Join(t.TempDir(), ".clip.mp4.x.part"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := named{file, "clip.mp4"}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, written := f.Write([]byte("x"))
+	_, sought := f.Seek(0, io.SeekStart)
+	for _, err := range []error{written, sought, f.Sync(), f.Close()} {
+		if !errors.Is(err, os.ErrClosed) || !strings.Contains(err.Error(), "clip.mp4: ") || strings.Contains(err.Error(), ".part") {
+			t.Error(err)
+		}
+	}
+}
+
 func TestMoments(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	for _, c := range []struct {

@@ -39,9 +39,16 @@ type exportJob struct {
 type exportPart struct{ temporary, name string }
 
 // run writes all of the files under other names in the same folder and renames them when all are
-// whole: there are either all or none.
+// whole. Where one cannot be renamed those before it are deleted: there are either all or none. What they were written
+// over, with --force, is gone then.
 func (j *exportJob) run(ctx context.Context) (err error) {
+	var renamed []string
 	defer func() {
+		if err != nil {
+			for _, name := range renamed {
+				err = errors.Join(err, ignoring(fs.ErrNotExist, os.Remove(name)))
+			}
+		}
 		for _, part := range j.parts { // those that were not renamed
 			err = errors.Join(err, ignoring(fs.ErrNotExist, os.Remove(part.temporary)))
 		}
@@ -73,6 +80,7 @@ func (j *exportJob) run(ctx context.Context) (err error) {
 		if err := os.Rename(part.temporary, part.name); err != nil {
 			return fmt.Errorf("write %s: %w", part.name, cause(err))
 		}
+		renamed = append(renamed, part.name)
 	}
 	return nil
 }
@@ -119,10 +127,11 @@ func (j *exportJob) write(ctx context.Context, name string) (bus.ExportResult, e
 		target = filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+"."+rand.Text()[:8]+".part")
 		flags |= os.O_CREATE | os.O_EXCL
 	}
-	file, err := os.OpenFile(target, flags, 0o666)
+	opened, err := os.OpenFile(target, flags, 0o666)
 	if err != nil {
 		return bus.ExportResult{}, fmt.Errorf("write %s: %w", name, cause(err))
 	}
+	file := named{opened, name}
 	if !special {
 		j.parts = append(j.parts, exportPart{target, name})
 	}
@@ -131,13 +140,13 @@ func (j *exportJob) write(ctx context.Context, name string) (bus.ExportResult, e
 		// By its name: what ffmpeg makes for players has its head written last.
 		result, err = j.encode(ctx, "file:"+target, nil)
 	} else {
-		result, err = j.save(ctx, named{file, name}, special)
+		result, err = j.save(ctx, file, special)
 	}
 	if err == nil && !special {
-		err = cause(file.Sync()) // a disk that is full may say so only now
+		err = file.Sync() // a disk that is full may say so only now
 	}
 	if closed := file.Close(); err == nil {
-		err = cause(closed)
+		err = closed
 	}
 	return result, err
 }
@@ -175,10 +184,23 @@ type named struct {
 
 func (f named) Write(data []byte) (int, error) {
 	n, err := f.File.Write(data)
+	return n, f.failed(err)
+}
+
+func (f named) Seek(offset int64, whence int) (int64, error) {
+	n, err := f.File.Seek(offset, whence)
+	return n, f.failed(err)
+}
+
+func (f named) Sync() error { return f.failed(f.File.Sync()) }
+
+func (f named) Close() error { return f.failed(f.File.Close()) }
+
+func (f named) failed(err error) error {
 	if err != nil {
-		err = fmt.Errorf("%s: %w", f.name, cause(err))
+		return fmt.Errorf("write %s: %w", f.name, cause(err))
 	}
-	return n, err
+	return nil
 }
 
 // cause is what went wrong without the path, which is one that nobody has given.
