@@ -8,7 +8,6 @@ import (
 	"mime"
 	"net"
 	"net/http"
-	"net/netip"
 	"reflect"
 	"strings"
 	"sync"
@@ -253,17 +252,14 @@ func (s *Server) setCookie(w http.ResponseWriter, r *http.Request, value string,
 	})
 }
 
-// origin is whom wrong tries count for: an address, of IPv6 the network of one site.
+// origin is whom wrong tries count for: an address, of IPv6 the network of one site. remote is an address with or
+// without a port.
 func origin(remote string) string {
-	host, _, err := net.SplitHostPort(remote)
-	if err != nil {
+	addr, ok := addressOf(remote)
+	if !ok {
 		return remote
 	}
-	addr, err := netip.ParseAddr(host)
-	if err != nil {
-		return host
-	}
-	if addr = addr.Unmap().WithZone(""); addr.Is6() {
+	if addr.Is6() {
 		if network, err := addr.Prefix(64); err == nil {
 			return network.String()
 		}

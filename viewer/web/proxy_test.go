@@ -86,7 +86,10 @@ func TestLoginThroughAProxy(t *testing.T) {
 	if !limited("127.0.0.8", "203.0.113.77", "203.0.113.78") {
 		t.Error("who says himself that he is another is believed")
 	}
-	for who, forwarded := range map[string]string{"another behind the proxy": "203.0.113.67", "who was said to guess": "203.0.113.77"} {
+	if !limited("127.0.0.9", "2001:db8:0:7::1", "2001:db8:0:7:ffff::2") {
+		t.Error("who guesses has as many tries as his IPv6 network has addresses")
+	}
+	for who, forwarded := range map[string]string{"another behind the proxy": "203.0.113.67", "who was said to guess": "203.0.113.77", "another IPv6 network": "2001:db8:0:8::1"} {
 		resp := try("127.0.0.9", forwarded, "https", "bob", b.bob)
 		if said := resp.Header.Get("Set-Cookie"); resp.StatusCode != http.StatusNoContent || !strings.HasPrefix(said, cookieNameSecure+"=") || !strings.Contains(said, "; Secure") {
 			t.Errorf("%s: %s, the cookie %q", who, resp.Status, said)
