@@ -3,9 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"image/jpeg"
 	"os"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,34 +28,51 @@ func TestMeasures(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("SKIPPED: processor time and memory are read from Linux's /proc")
 	}
-	p, err := parse([]string{"-cameras", "2", "-viewers", "2", "-fps", "5", "-bytes", "30000", "-window", "2s", "-dir", t.TempDir()})
+	p, err := parse([]string{"-cameras", "2", "-viewers", "2", "-fps", "5", "-bytes", "30000", "-window", "1s", "-dir", t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	results := make(map[watching]result)
-	if err := p.run(t.Context(), func(r result) { results[r.Watch] = r }); err != nil {
-		t.Fatal(err)
-	}
-	for _, w := range []watching{nobody, grid, every} {
-		r := results[w]
-		t.Logf("%+v", r)
-		if r.Cameras != 2 || r.Took < p.Window || r.Sent <= 0 || r.Sent > 2*p.FPS || r.Recorded <= 0 || r.Others < -0.5 {
-			t.Errorf("%s: %+v", w, r)
+	// A machine that stands still for the second that is measured has done nothing in it: then once more.
+	for attempt := 1; ; attempt++ {
+		results := make(map[watching]result)
+		if err := p.run(t.Context(), func(r result) { results[r.Watch] = r }); err != nil {
+			t.Fatal(err)
 		}
-		for _, part := range []float64{r.Dropped, r.Unstored, r.Missed} {
-			if part < 0 || part > 1 {
-				t.Errorf("%s: a part of all is %g", w, part)
-			}
+		var wrong []string
+		for _, w := range []watching{nobody, grid, every} {
+			wrong = append(wrong, implausible(p, w, results[w])...)
 		}
-		for role, use := range map[string]use{"publisher": r.Publisher, "broker": r.Broker, "recorder": r.Recorder} {
-			if use.Peak < 5<<20 || use.CPU < 0 {
-				t.Errorf("%s: the %s used %+v", w, role, use)
-			}
+		if len(wrong) == 0 {
+			return
 		}
-		if watched := w != nobody; (r.Viewers.Peak > 0) != watched || (r.Seen > 0) != watched || (r.Page.Peak > 0) != (w == grid) {
-			t.Errorf("%s: the page used %+v and the viewers %+v, who saw %g pictures a second", w, r.Page, r.Viewers, r.Seen)
+		t.Logf("attempt %d: %s", attempt, strings.Join(wrong, "\n"))
+		if attempt == 5 {
+			t.Fatal("no measurement makes sense")
 		}
 	}
+}
+
+// implausible is what cannot be in a measurement of two cameras and two viewers.
+func implausible(p plan, w watching, r result) (wrong []string) {
+	expect := func(holds bool, what string) {
+		if !holds {
+			wrong = append(wrong, fmt.Sprintf("%s: not so: %s: %+v", w, what, r))
+		}
+	}
+	expect(r.Cameras == 2 && r.Watch == w && r.Took >= p.Window, "it is the measurement that was asked for")
+	expect(r.Sent > 0 && r.Sent <= 2*p.FPS, "the cameras send about as many frames as they are to")
+	expect(r.Recorded > 0 && r.Recorded <= 4*p.FPS, "frames are recorded")
+	expect(r.Others > -0.5, "the machine is at least as busy as our processes")
+	for _, part := range []float64{r.Dropped, r.Unstored, r.Missed} {
+		expect(part >= 0 && part <= 1, "a part is not more than all")
+	}
+	for _, u := range []use{r.Publisher, r.Broker, r.Recorder} {
+		expect(u.Peak > 5<<20 && u.CPU >= 0, "a role has memory")
+	}
+	watched := w != nobody
+	expect((r.Viewers.Peak > 0) == watched && (r.Seen > 0) == watched, "there are viewers where there shall be")
+	expect((r.Page.Peak > 0) == (w == grid), "the page is for the grid")
+	return wrong
 }
 
 // A measurement that is interrupted leaves no process behind, which goleak would notice.
@@ -70,8 +89,8 @@ func TestEndsWhenItIsTold(t *testing.T) {
 }
 
 func TestPicturesAreOfTheSize(t *testing.T) {
-	for _, size := range []int{30_000, 60_000, 400_000} {
-		data, err := picture(3, size)
+	for _, size := range []int{30_000, 400_000} {
+		data, _, err := picture(3, size, 100)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -83,7 +102,7 @@ func TestPicturesAreOfTheSize(t *testing.T) {
 			t.Errorf("%d bytes were wanted and %d came", size, len(data))
 		}
 	}
-	if _, err := picture(1, 5000); err == nil {
+	if _, _, err := picture(1, 5000, 5); err == nil {
 		t.Error("1280x720 in 5000 bytes")
 	}
 }
