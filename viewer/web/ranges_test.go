@@ -128,15 +128,19 @@ func TestRecorderRefuses(t *testing.T) {
 	b, a := recordedBed(t, Config{})
 	for code, want := range map[int]int{404: 404, 409: 409, 429: 503, 503: 503, 500: 500, 7: 502} {
 		a.Refuse(&bus.RecorderError{Code: code, Text: "because of this"})
+		says := "because of this\n"
+		if code == 429 { // that was said to the page, which asks for many
+			says = "the recorder of camera front has no room for another replay or export now\n"
+		}
 		resp, body := get(t, "http://"+b.addr+"/cameras/front/export.mp4", nil)
-		if resp.StatusCode != want || string(body) != "because of this\n" || resp.Header.Get("Content-Disposition") != "" {
+		if resp.StatusCode != want || string(body) != says || resp.Header.Get("Content-Disposition") != "" {
 			t.Errorf("export, the recorder says %d: %s %q %v", code, resp.Status, body, resp.Header)
 		}
 		if code == 404 { // nothing there is no reason not to watch for it
 			continue
 		}
 		resp, body = get(t, "http://"+b.addr+"/cameras/front/replay", nil)
-		if resp.StatusCode != want || string(body) != "because of this\n" {
+		if resp.StatusCode != want || string(body) != says {
 			t.Errorf("replay, the recorder says %d: %s %q", code, resp.Status, body)
 		}
 	}
