@@ -200,6 +200,8 @@ func isNull(node ast.Node) bool {
 	return null
 }
 
+// isSection says whether v is a section, of which nothing is all defaults. A list is none: that nobody is in it
+// and that it is not there are not the same, as with the keys that a camera is sealed to.
 func isSection(v reflect.Value) bool {
 	t := v.Type()
 	if t.Kind() == reflect.Pointer {
@@ -208,7 +210,7 @@ func isSection(v reflect.Value) bool {
 	if reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) {
 		return false
 	}
-	return t.Kind() == reflect.Struct || t.Kind() == reflect.Map || t.Kind() == reflect.Slice
+	return t.Kind() == reflect.Struct || t.Kind() == reflect.Map
 }
 
 func join(path, name string) string {

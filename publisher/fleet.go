@@ -118,6 +118,9 @@ func (f *fleet) apply(ctx context.Context, cfg Config) error {
 	var faults []error
 	for id, m := range f.cameras {
 		if to, stays := cfg.Cameras[id]; !stays || !to.sameLife(m.cfg) || m.failed() {
+			if stays && len(m.cfg.SealTo) > 0 && len(to.SealTo) == 0 {
+				f.deps.Log.Warn("the camera is no longer sealed: seal_to is gone, and its pictures leave in the clear", "camera", id)
+			}
 			f.stop(m)
 			delete(f.cameras, id)
 		}
