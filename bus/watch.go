@@ -55,10 +55,13 @@ func (c *Conn) keepLease(ctx context.Context, id frame.CameraID, preview bool) {
 		defer cancel()
 		return c.Control(asking, id, frame.VerbWatch, request, nil)
 	}
-	answered, silent := 0, 0
+	answered, silent, held := 0, 0, false
 	for ctx.Err() == nil {
 		wait := leaseRenew
-		switch err := ask(ctx); {
+		err := ask(ctx)
+		// A request that was not waited for to its end may have been heard.
+		held = held || err == nil || ctx.Err() != nil && !errors.Is(err, ErrNoCamera)
+		switch {
 		case err == nil:
 			silent = 0
 			if answered++; answered < firstExchange {
@@ -73,7 +76,7 @@ func (c *Conn) keepLease(ctx context.Context, id frame.CameraID, preview bool) {
 		}
 		sleep(ctx, wait)
 	}
-	if answered == 0 || !c.control.IsConnected() {
+	if !held || !c.control.IsConnected() {
 		return
 	}
 	// Give the lease back; nobody waits for the answer.
