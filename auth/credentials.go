@@ -38,6 +38,7 @@ type Credentials struct {
 	seed  []byte
 	token string // the JWT; "": the server knows the key
 	inbox string // where a JWT says another than the name's
+	path  string // of the file that they were read from; "": none
 }
 
 // ErrCredentials is wrapped by the errors for what is no credentials file.
@@ -271,7 +272,28 @@ func ReadCredentials(path string) (Credentials, error) {
 	if err != nil {
 		return Credentials{}, fmt.Errorf("%s: %w", path, err)
 	}
+	c.path = path
 	return c, nil
+}
+
+// Renewed are these credentials as their file has them now: a JWT that holds for some time is replaced by
+// another there. Those from no file are returned as they are. A file that is for another key, or without the
+// JWT that these have, is an error that wraps [ErrCredentials]: whoever has these is who he was.
+func (c Credentials) Renewed() (Credentials, error) {
+	if c.path == "" {
+		return c, nil
+	}
+	next, err := ReadCredentials(c.path)
+	if err != nil {
+		return Credentials{}, err
+	}
+	if !bytes.Equal(next.seed, c.seed) {
+		return Credentials{}, fmt.Errorf("%s: %w for the key that it was for: to be somebody else, start anew", c.path, ErrCredentials)
+	}
+	if c.token != "" && next.token == "" {
+		return Credentials{}, fmt.Errorf("%s: %w with a JWT any more", c.path, ErrCredentials)
+	}
+	return next, nil
 }
 
 // ReadSecret reads a file with a secret, what it is called in errors, and refuses one that others than its

@@ -49,7 +49,8 @@ type Options struct {
 	// Context is the name of a NATS context (`nats context ls`), or the path of a context file.
 	Context string
 	// Credentials say who connects, and how the server is known; they name a server too, for where
-	// Server is empty. nil: nobody in particular, or whom the NATS environment says.
+	// Server is empty. nil: nobody in particular, or whom the NATS environment says. Where they have a JWT
+	// and are from a file, that is read again with every attempt to connect.
 	Credentials *auth.Credentials
 	// Name is shown in the server's list of connections. Default "lensbus".
 	Name string

@@ -2,10 +2,13 @@ package bus
 
 import (
 	"errors"
+	"log/slog"
 	"slices"
+	"sync"
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/lensbus/lensbus/auth"
 	"github.com/lensbus/lensbus/frame"
 )
 
@@ -22,8 +25,8 @@ func (o Options) identity() ([]nats.Option, error) {
 		return nil, err
 	}
 	who := nats.Nkey(key, o.Credentials.Sign)
-	if token := o.Credentials.JWT(); token != "" {
-		who = nats.UserJWT(func() (string, error) { return token, nil }, o.Credentials.Sign)
+	if o.Credentials.JWT() != "" {
+		who = nats.UserJWT((&renewal{log: o.Log, held: *o.Credentials}).token, o.Credentials.Sign)
 	}
 	opts := []nats.Option{who, nats.CustomInboxPrefix(o.Credentials.Inbox())}
 	if o.InProcess != nil { // there is no network to be secured
@@ -37,6 +40,30 @@ func (o Options) identity() ([]nats.Option, error) {
 		opts = append(opts, nats.Secure(secure))
 	}
 	return opts, nil
+}
+
+// renewal has the newest JWT for connections that are made and made again: it may hold for some time only, and
+// whoever signs them puts the next one into the credentials' file.
+type renewal struct {
+	log *slog.Logger
+
+	mu     sync.Mutex
+	held   auth.Credentials
+	failed bool
+}
+
+// token is for [nats.UserJWT]. Where the file cannot be read, or is somebody else's, it is the one before.
+func (r *renewal) token() (string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	next, err := r.held.Renewed()
+	if err == nil {
+		r.held = next
+	} else if !r.failed { // not with each attempt
+		r.log.Warn("the credentials cannot be read again: those from before are used on", "error", err)
+	}
+	r.failed = err != nil
+	return r.held.JWT(), nil
 }
 
 // scope are the cameras that this user's rights are for; nil where they are for all, as far as is

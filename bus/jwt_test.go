@@ -1,10 +1,16 @@
 package bus_test
 
 import (
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nkeys"
 
 	"github.com/lensbus/lensbus/auth"
@@ -12,9 +18,9 @@ import (
 	"github.com/lensbus/lensbus/frame"
 )
 
-// Credentials with a JWT are good for a server in operator mode: a camera's pictures go from a publisher to
-// a viewer who may see it.
-func TestCredentialsWithAJWT(t *testing.T) {
+// operated is the URL of a server in operator mode, and who signs users of its account.
+func operated(t *testing.T) (string, *auth.Issuer) {
+	t.Helper()
 	operator, err := nkeys.CreateOperator()
 	if err != nil {
 		t.Fatal(err)
@@ -64,6 +70,13 @@ func TestCredentialsWithAJWT(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(issuer.Wipe)
+	return s.ClientURL(), issuer
+}
+
+// Credentials with a JWT are good for a server in operator mode: a camera's pictures go from a publisher to
+// a viewer who may see it.
+func TestCredentialsWithAJWT(t *testing.T) {
+	url, issuer := operated(t)
 	as := func(name string, role auth.Role) *bus.Conn {
 		t.Helper()
 		c, _, err := auth.NewCredentials(auth.User{Name: name, Role: role, Cameras: []frame.CameraID{"front"}})
@@ -73,7 +86,7 @@ func TestCredentialsWithAJWT(t *testing.T) {
 		if c, err = issuer.Sign(c); err != nil {
 			t.Fatal(err)
 		}
-		conn := connect(t, bus.Options{Server: s.ClientURL(), Credentials: &c})
+		conn := connect(t, bus.Options{Server: url, Credentials: &c})
 		if err := conn.WaitConnected(context20(t)); err != nil {
 			t.Fatal(err)
 		}
@@ -88,5 +101,55 @@ func TestCredentialsWithAJWT(t *testing.T) {
 	camera.start(10)
 	if f, err := live.Next(context20(t)); err != nil || f.Camera != "front" {
 		t.Errorf("%v, %v", f.Camera, err)
+	}
+}
+
+// A JWT holds for some time. Whoever signs them puts the next one into the file, and a process that runs takes
+// it from there, and nobody else's.
+func TestAJWTIsRenewed(t *testing.T) {
+	url, issuer := operated(t)
+	path := filepath.Join(t.TempDir(), "alice.creds")
+	write := func(c auth.Credentials, expires time.Duration) {
+		t.Helper()
+		issuer.Expires = expires
+		c, err := issuer.Sign(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := auth.WriteFile(path, c.Encode(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var users [2]auth.Credentials
+	for i, name := range []string{"alice", "eve"} {
+		var err error
+		if users[i], _, err = auth.NewCredentials(auth.User{Name: name, Role: auth.Viewer, Cameras: []frame.CameraID{"front"}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(users[0], time.Nanosecond)
+	c, err := auth.ReadCredentials(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := new(lines)
+	conn, err := bus.Connect(context20(t), bus.Options{Server: url, Credentials: &c, Log: slog.New(slog.NewTextHandler(log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	// It may have come in, in the second in which the JWT ends; from the first refusal on, only another one helps.
+	eventually(t, func() bool { return errors.Is(conn.NATS().LastError(), nats.ErrAuthorization) })
+	write(users[1], time.Hour)
+	eventually(t, func() bool { return strings.Contains(log.String(), "for the key that it was for") })
+	if conn.NATS().IsConnected() {
+		t.Error("who was alice comes in as eve")
+	}
+	write(users[0], time.Hour)
+	if err := conn.WaitConnected(context20(t)); err != nil {
+		t.Errorf("with the next JWT: %v", err)
+	}
+	if said := strings.Count(log.String(), "cannot be read again"); said != 1 {
+		t.Errorf("said %d times: %s", said, log)
 	}
 }
