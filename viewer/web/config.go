@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/lensbus/lensbus/auth"
+	"github.com/lensbus/lensbus/viewer/web/login"
 )
 
 // ErrInsecure is wrapped by the error that refuses a page which everybody on the network could watch.
@@ -27,6 +28,7 @@ const (
 	DefaultMaxConnectionsAddress = 256
 	DefaultMaxReplaysPerson      = 16
 	DefaultMaxExportsPerson      = 4
+	DefaultMaxSessionsPerson     = login.DefaultOwn
 	DefaultStall                 = 30 * time.Second
 	DefaultLinger                = 5 * time.Second
 	DefaultPreviewFPS            = 10
@@ -77,6 +79,9 @@ type Config struct {
 	// as its client takes, and MaxExportsPerson of one person or program. Defaults 8 and 4.
 	MaxExports       int `yaml:"max_exports"`
 	MaxExportsPerson int `yaml:"max_exports_person"`
+	// MaxSessionsPerson is how many logins of one person hold at a time; the next one ends the one that was
+	// not used for longest. Default 32: more is for a wall of tablets that share a name.
+	MaxSessionsPerson int `yaml:"max_sessions_person"`
 	// MaxConnections is how many connections may be open that watch nothing. Default 1024. The next
 	// one is closed.
 	MaxConnections int `yaml:"max_connections"`
@@ -125,6 +130,7 @@ func (c Config) OrDefaults() Config {
 	orDefault(&c.MaxReplaysPerson, DefaultMaxReplaysPerson)
 	orDefault(&c.MaxExports, DefaultMaxExports)
 	orDefault(&c.MaxExportsPerson, DefaultMaxExportsPerson)
+	orDefault(&c.MaxSessionsPerson, DefaultMaxSessionsPerson)
 	orDefault(&c.MaxConnectionsAddress, DefaultMaxConnectionsAddress)
 	orDefault(&c.MaxConnections, DefaultMaxConnsIdle)
 	orDefault(&c.Stall, DefaultStall)
@@ -179,6 +185,7 @@ func (c Config) Validate() error {
 	between(wrong, "max_replays_person", c.MaxReplaysPerson, 1, 10_000)
 	between(wrong, "max_exports", c.MaxExports, 1, 1000)
 	between(wrong, "max_exports_person", c.MaxExportsPerson, 1, 1000)
+	between(wrong, "max_sessions_person", c.MaxSessionsPerson, 1, login.MostSessions)
 	between(wrong, "max_connections_address", c.MaxConnectionsAddress, 1, 100_000)
 	between(wrong, "max_connections", c.MaxConnections, 1, 100_000)
 	between(wrong, "stall", c.Stall, 100*time.Millisecond, time.Hour)

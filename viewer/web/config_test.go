@@ -34,6 +34,7 @@ func TestConfigValidate(t *testing.T) {
 		"replays":            {Config{MaxReplaysPerson: -1}, "max_replays_person:"},
 		"exports":            {Config{MaxExports: 100_000}, "max_exports:"},
 		"viewers":            {Config{MaxViewers: -1}, "max_viewers:"},
+		"sessions":           {Config{MaxSessionsPerson: -1}, "max_sessions_person:"},
 		"stall":              {Config{Stall: time.Millisecond}, "stall:"},
 		"preview":            {Config{PreviewFPS: math.NaN()}, "preview_fps:"},
 		"header":             {Config{MaxHeader: 10}, "max_header:"},

@@ -480,3 +480,27 @@ func TestTLS(t *testing.T) {
 		t.Errorf("plain HTTP: %s", resp.Status)
 	}
 }
+
+// One person has as many logins as the page is told: the next one ends the one that was not used for longest.
+func TestSessionsOfOnePersonOnThePage(t *testing.T) {
+	t.Parallel()
+	b := peopledBed(t, Config{MaxSessionsPerson: 2})
+	first := b.login(t, "olga", b.olga) // besides the bed's own
+	status := func(session string) int {
+		t.Helper()
+		return b.ask(t, asked{method: "GET", path: "/api/cameras", session: session}).StatusCode
+	}
+	if got := status(first); got != http.StatusOK {
+		t.Fatalf("the second login: %d", got)
+	}
+	b.login(t, "olga", b.olga)
+	if got := status(b.oper); got != http.StatusUnauthorized {
+		t.Errorf("the login that was not used for longest: %d", got)
+	}
+	if got := status(first); got != http.StatusOK {
+		t.Errorf("the one that is used: %d", got)
+	}
+	if got := status(b.session); got != http.StatusOK {
+		t.Errorf("somebody else's: %d", got)
+	}
+}

@@ -110,6 +110,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		if door, err = login.New(cfg.People, deps.Log); err != nil {
 			return nil, fmt.Errorf("web: %w", err)
 		}
+		door.SetMostOwn(cfg.MaxSessionsPerson)
 	}
 	var pair *auth.Certificates
 	if cfg.TLS.Certificate != "" {

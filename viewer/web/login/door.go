@@ -14,8 +14,9 @@ import (
 const (
 	SessionIdle  = 12 * time.Hour     // after its last use
 	SessionLimit = 7 * 24 * time.Hour // in any case
-	mostSessions = 10_000
-	mostOwn      = 32 // of one person: who logs in without end ends his own sessions and nobody else's
+	MostSessions = 10_000
+	// DefaultOwn is how many one person may have, unless [Door.SetMostOwn] says otherwise.
+	DefaultOwn = 32
 )
 
 // rereadEvery is how often the people file is looked at.
@@ -37,6 +38,7 @@ type Door struct {
 	looked   time.Time
 	said     string
 	sessions map[string]*session // by fingerprint
+	mostOwn  int                 // of one person: who logs in without end ends his own sessions and nobody else's
 }
 
 type session struct {
@@ -50,11 +52,19 @@ func New(path string, log *slog.Logger) (*Door, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	d := &Door{path: path, log: log, now: time.Now, checking: make(chan struct{}, 2), sessions: make(map[string]*session)}
+	d := &Door{path: path, log: log, now: time.Now, checking: make(chan struct{}, 2), sessions: make(map[string]*session), mostOwn: DefaultOwn}
 	var err error
 	d.people, d.data, err = readPeople(path)
 	d.looked = d.now()
 	return d, err
+}
+
+// SetMostOwn bounds how many sessions one person may have, 1 or more: the next one ends the one that was not
+// used for longest.
+func (d *Door) SetMostOwn(n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.mostOwn = n
 }
 
 // Login returns the secret of a new session. from is where the request comes from, an IP address.
@@ -91,7 +101,7 @@ func (d *Door) Login(ctx context.Context, from, name, password string) (secret s
 	defer d.mu.Unlock()
 	d.sweep(now)
 	d.makeRoom(name)
-	if len(d.sessions) >= mostSessions {
+	if len(d.sessions) >= MostSessions {
 		return "", ErrTooMany
 	}
 	d.sessions[fingerprint(secret)] = &session{name: name, secret: e.secret, begun: now, used: now}
@@ -170,7 +180,7 @@ func (d *Door) makeRoom(name string) {
 			oldest = print
 		}
 	}
-	if own >= mostOwn {
+	if own >= d.mostOwn {
 		delete(d.sessions, oldest)
 	}
 }

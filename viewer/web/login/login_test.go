@@ -82,7 +82,7 @@ func TestLogin(t *testing.T) {
 	}
 	c.pass(SessionIdle + time.Second)
 	if _, ok := d.Session(secret); ok {
-		t.Error("a session holds for ever")
+		t.Error("a session that nobody uses holds for ever")
 	}
 	if secret, err = d.Login(t.Context(), "192.0.2.1", "bob", password); err != nil {
 		t.Fatal(err)
@@ -313,12 +313,13 @@ func TestSessionsOfOnePerson(t *testing.T) {
 		t.Fatal(err)
 	}
 	d, c := door(t, path)
+	d.SetMostOwn(3)
 	eve, err := d.Login(t.Context(), "192.0.2.2", "eve", other)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var bobs []string
-	for range mostOwn + 1 {
+	for range 3 + 1 {
 		c.pass(time.Millisecond)
 		secret, err := d.Login(t.Context(), "192.0.2.1", "bob", password)
 		if err != nil {
@@ -336,5 +337,33 @@ func TestSessionsOfOnePerson(t *testing.T) {
 	}
 	if _, ok := d.Session(eve); !ok {
 		t.Error("somebody else's session has ended")
+	}
+}
+
+// A session that is used all the time ends too.
+func TestSessionsEnd(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "people")
+	password, err := Add(path, Person{Name: "bob", All: true}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, c := door(t, path)
+	secret, err := d.Login(t.Context(), "192.0.2.1", "bob", password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const step = SessionIdle / 2
+	for passed := step; passed <= SessionLimit; passed += step {
+		c.pass(step)
+		if _, ok := d.Session(secret); !ok {
+			t.Fatalf("a session that is used has ended after %s", passed)
+		}
+	}
+	c.pass(time.Second)
+	if _, ok := d.Session(secret); ok {
+		t.Errorf("a session that is used holds for more than %s", SessionLimit)
+	}
+	if len(d.sessions) > 0 {
+		t.Error("what has ended is kept")
 	}
 }
