@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/lensbus/lensbus/frame"
@@ -27,15 +28,25 @@ type ReplayOptions struct {
 	// Window is how many bytes may be under way and waiting for Next. Default 2 MiB. One frame always
 	// may.
 	Window int
+	// PassSealed passes over as many frames as there are that no key here opens. Else Next ends with an error
+	// at the 17th in a row: who looks at it should not wait for what may never come.
+	PassSealed bool
 }
+
+// mostSealed is how many frames in a row may be sealed to others for one who looks at them.
+const mostSealed = 16
 
 // Replay receives recorded frames, in order, each once. Nothing queues for it but what its window
 // holds: a pause is not calling Next. It is for one goroutine, but Close. Seeking is closing one
 // and asking for another.
 type Replay struct {
-	job    *job
-	opener Opener
-	gaps   []frame.Gap // before the frame that was returned last
+	job        *job
+	opener     Opener
+	passSealed bool
+	order      *replayOrder // nil: without a key there is nothing to hold the recorder to
+	gaps       []frame.Gap  // before the frame that was returned last
+	opened     bool         // some have been
+	sealed     int          // no key here opens them, in a row
 }
 
 // Replay asks the camera's recorder for frames. It waits for the recorder's answer. Its errors are
@@ -56,18 +67,30 @@ func (c *Conn) Replay(ctx context.Context, id frame.CameraID, o ReplayOptions) (
 	if err != nil {
 		return nil, err
 	}
-	return &Replay{job: job, opener: c.opener}, nil
+	r := &Replay{job: job, opener: c.opener, passSealed: o.PassSealed}
+	if c.Opens() {
+		r.order = &replayOrder{from: o.From, to: o.To, all: o.Every == 0}
+	}
+	return r, nil
 }
 
 // Next waits for the next frame. It returns [io.EOF] at the end of what was asked for, ctx's error
 // when ctx is done, [ErrClosed] after Close, an error that wraps [ErrInterrupted] where recorder or
 // connection went away, and a [*RecorderError] where the recorder stopped early and says why.
-// After an error other than ctx's it returns the same again. Where frames are sealed and no key here opens
-// them it ends with an error that says so.
+// After an error other than ctx's it returns the same again.
+//
+// Frames are opened with the connection's [Options.Opener]. A stretch that no key here opens is a gap; where
+// nothing else is there, or no key is, or o.PassSealed is not set and it is long, Next ends with a
+// [*frame.RejectError] of the reason sealed. With an Opener the recorder is not taken at its word: frames whose
+// seal is broken, of another time than was asked for, that were there already or are out of order are a gap,
+// and so are numbers that are missing without a word.
 func (r *Replay) Next(ctx context.Context) (frame.Frame, error) {
 	r.gaps = nil
 	for {
 		msg, kind, err := r.job.next(ctx)
+		if errors.Is(err, io.EOF) && !r.opened && r.sealed > 0 {
+			return r.fail(frame.NoKey())
+		}
 		if err != nil {
 			return frame.Frame{}, err
 		}
@@ -80,37 +103,73 @@ func (r *Replay) Next(ctx context.Context) (frame.Frame, error) {
 		case "":
 			r.job.grant(len(msg.Data))
 			f, err := frame.Decode(r.job.id.FrameSubject(), msg.Header, msg.Data, frame.Limits{})
-			if err == nil {
-				if f, err = r.open(f); err == nil && f.Data == nil {
-					continue
-				}
-			}
 			if err != nil {
-				r.job.err = fmt.Errorf("replay of camera %s: %w", r.job.id, err)
-				return frame.Frame{}, r.job.err
+				return r.fail(err)
 			}
-			return f, nil
+			f, ok, err := r.open(f)
+			if err != nil {
+				return r.fail(err)
+			}
+			if ok && r.inOrder(&f) {
+				return f, nil
+			}
 		}
 	}
 }
 
-// open returns a frame as it is shown. One whose seal is broken is damage like any other: a gap, and no
-// Data.
-func (r *Replay) open(f frame.Frame) (frame.Frame, error) {
-	opened, err := r.opener.Open(f)
-	if rejected := new(frame.RejectError); errors.As(err, &rejected) && rejected.Reason == frame.ReasonSeal {
-		r.missing(frame.Gap{From: f.Captured, To: f.Captured, Missing: 1, Reason: frame.GapRejected})
-		return frame.Frame{}, nil
+// fail ends the replay.
+func (r *Replay) fail(err error) (frame.Frame, error) {
+	r.job.err = fmt.Errorf("replay of camera %s: %w", r.job.id, err)
+	return frame.Frame{}, r.job.err
+}
+
+// open returns a frame as it is shown. One whose seal is broken, or with no picture in it, is damage like any
+// other, one that is sealed to others is not there for who has another key: a gap, and not ok.
+func (r *Replay) open(f frame.Frame) (opened frame.Frame, ok bool, err error) {
+	opened, err = r.opener.Open(f)
+	gap := frame.Gap{From: f.Captured, To: f.Captured, Missing: 1, Reason: frame.GapRejected}
+	rejected := new(frame.RejectError)
+	switch {
+	case err == nil:
+		r.opened, r.sealed = true, 0
+		return opened, true, nil
+	case !errors.As(err, &rejected):
+		return opened, false, err
+	case rejected.Reason == frame.ReasonSealed:
+		if r.sealed++; r.order == nil || r.sealed > mostSealed && !r.passSealed {
+			return opened, false, err
+		}
+		gap.Reason = frame.GapSealed
 	}
-	return opened, err
+	r.missing(gap)
+	return opened, false, nil
+}
+
+// inOrder says whether an opened frame is one to come now. One that is not is a gap where it came.
+func (r *Replay) inOrder(f *frame.Frame) bool {
+	if r.order == nil {
+		return true
+	}
+	gap, ok := r.order.take(f, r.gaps)
+	if !ok {
+		at := r.order.from
+		if r.order.last != nil {
+			at = r.order.last.Captured
+		}
+		gap = frame.Gap{From: at, To: at, Missing: 1, Reason: frame.GapRejected}
+	}
+	if gap.Reason != "" {
+		r.missing(gap)
+	}
+	return ok
 }
 
 // mostGaps is how many gaps are kept apart before one frame: no credit bounds them.
 const mostGaps = 64
 
-// missing notes a gap. Broken seals in a row are one, as is what is beyond mostGaps.
+// missing notes a gap. Rejected frames in a row are one, as is what is beyond mostGaps.
 func (r *Replay) missing(gap frame.Gap) {
-	if last := len(r.gaps) - 1; last >= 0 && (last+1 == mostGaps || gap.Reason == frame.GapRejected && r.gaps[last].Reason == gap.Reason) {
+	if last := len(r.gaps) - 1; last >= 0 && (last+1 == mostGaps || (gap.Reason == frame.GapRejected || gap.Reason == frame.GapSealed) && r.gaps[last].Reason == gap.Reason) {
 		r.gaps[last] = oneGap(r.gaps[last], gap)
 		return
 	}

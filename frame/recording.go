@@ -59,6 +59,7 @@ const (
 	GapUnstored GapReason = "unstored" // they were published but the broker did not store them
 	GapOverrun  GapReason = "overrun"  // the stream dropped them before a recorder had fetched them
 	GapDamage   GapReason = "damage"   // a segment is damaged there
-	GapRejected GapReason = "rejected" // what was stored are no frames: quarantined
+	GapRejected GapReason = "rejected" // what was stored or came are no frames of then: quarantined or dropped
+	GapSealed   GapReason = "sealed"   // they are there, and no key of whoever tells it opens them
 	GapUnknown  GapReason = "unknown"  // frames are missing and nothing says why
 )

@@ -27,13 +27,16 @@ type exporting struct {
 	frames   uint64 // taken so far
 	captured time.Time
 	gaps     int
+	unopened frame.Gap // before the next frame; of no reason: none
+	sealed   bool      // there was one that no key here opens
 	rest     time.Time // where a split one goes on
 }
 
 // ErrSealed says that what is recorded is sealed, and that who was asked for a file of it has no key.
 var ErrSealed = errors.New("the pictures are sealed, and no key here opens them (--key FILE)")
 
-// export makes the file. Its errors wrap ErrNothing, ErrSealed, [*segment.ChangeError] and those of w.
+// export makes the file. Its errors wrap ErrNothing, ErrSealed where no key here opens anything,
+// [*segment.ChangeError] and those of w.
 func (a *archive) export(ctx context.Context, e *exporting) error {
 	if !e.split {
 		if err := a.checkSizes(ctx, e); err != nil {
@@ -59,6 +62,8 @@ func (a *archive) export(ctx context.Context, e *exporting) error {
 	})
 	change := new(segment.ChangeError)
 	switch {
+	case errors.Is(err, segment.ErrNoFrames) && e.sealed:
+		return ErrSealed
 	case errors.Is(err, segment.ErrNoFrames):
 		return nothingBetween(e.from, e.to)
 	case errors.As(err, &change) && e.split:
@@ -67,14 +72,14 @@ func (a *archive) export(ctx context.Context, e *exporting) error {
 	case err != nil:
 		return err
 	}
-	if err := e.tell(walker.gaps...); err != nil { // a damaged end
+	if err := errors.Join(e.tellUnopened(), e.tell(walker.gaps...)); err != nil { // a damaged end
 		return err
 	}
 	return buffer.Flush()
 }
 
-// opened makes of a sealed frame the picture, where there is a key. One whose seal is broken is a gap, and
-// without Data.
+// opened makes of a sealed frame the picture, where there is a key. One whose seal is broken, or that no key here
+// opens, is without Data, and a gap with those like it next to it.
 func (e *exporting) opened(found *past) error {
 	f := found.frame
 	if e.open == nil {
@@ -86,16 +91,33 @@ func (e *exporting) opened(found *past) error {
 	var err error
 	found.frame, err = e.open(f)
 	rejected := new(frame.RejectError)
-	switch {
-	case errors.As(err, &rejected) && rejected.Reason == frame.ReasonSealed:
-		return ErrSealed
-	case errors.As(err, &rejected):
-		if err := e.tell(found.gaps...); err != nil {
+	if !errors.As(err, &rejected) {
+		return err
+	}
+	reason := frame.GapRejected
+	if rejected.Reason == frame.ReasonSealed {
+		reason, e.sealed = frame.GapSealed, true
+	}
+	if len(found.gaps) > 0 || e.unopened.Reason != reason {
+		if err := errors.Join(e.tellUnopened(), e.tell(found.gaps...)); err != nil {
 			return err
 		}
-		return e.tell(frame.Gap{From: f.Captured, To: f.Captured, Missing: 1, Reason: frame.GapRejected})
 	}
-	return err
+	gap := frame.Gap{From: f.Captured, To: f.Captured, Missing: 1, Reason: reason}
+	if e.unopened.Reason != "" {
+		gap = oneGap([]frame.Gap{e.unopened, gap})
+	}
+	e.unopened = gap
+	return nil
+}
+
+// tellUnopened tells what has not been opened since it was called last.
+func (e *exporting) tellUnopened() error {
+	gap := e.unopened
+	if e.unopened = (frame.Gap{}); gap.Reason == "" {
+		return nil
+	}
+	return e.tell(gap)
 }
 
 // codec is what a file with frames of that codec has.
@@ -117,7 +139,7 @@ func (e *exporting) take(ctx context.Context, a *archive, found past) error {
 			return err
 		}
 	}
-	if err := e.tell(found.gaps...); err != nil {
+	if err := errors.Join(e.tellUnopened(), e.tell(found.gaps...)); err != nil {
 		return err
 	}
 	e.frames++

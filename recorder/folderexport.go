@@ -19,8 +19,8 @@ import (
 // recorder's folder and nothing else, neither its lock nor its index, and changes nothing. A recorder
 // may be at work in the folder; what it has not written yet is not in the export. What it cannot read
 // is a gap in the result and a warning in log; nil discards. opener opens what is sealed; nil: there is no
-// key. Its errors are one of the folder, an empty range (it wraps [ErrNothing]), sealed pictures
-// without a key ([ErrSealed]), a change of size where o.Split is not set, and w's.
+// key; what none opens is a gap where there is something else. Its errors are one of the folder, an empty
+// range (it wraps [ErrNothing]), nothing but sealed pictures without a key ([ErrSealed]), a change of size where o.Split is not set, and w's.
 func ExportFolder(ctx context.Context, dir string, id frame.CameraID, o bus.ExportOptions, opener bus.Opener, w io.Writer, progress func(bus.ExportProgress), log *slog.Logger) (bus.ExportResult, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)

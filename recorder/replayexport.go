@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -15,6 +16,8 @@ import (
 // Export is [bus.Conn.Export] for those who may have a key. Where conn has one, the recorder makes no file,
 // which it could not of sealed pictures and which nobody could check: it replays them, they are
 // opened as all that conn receives, and the file is made here. Where sealing begins or ends it is the same file.
+// A stretch that no key of conn opens is a gap, where there is something else; what is not of the time that was
+// asked for, or out of order, is one too ([bus.Replay.Next]).
 func Export(ctx context.Context, conn *bus.Conn, id frame.CameraID, o bus.ExportOptions, w io.Writer, progress func(bus.ExportProgress)) (bus.ExportResult, error) {
 	if !conn.Opens() {
 		return conn.Export(ctx, id, o, w, progress)
@@ -27,7 +30,7 @@ func Export(ctx context.Context, conn *bus.Conn, id frame.CameraID, o bus.Export
 			return bus.ExportResult{}, err
 		}
 	}
-	replay, err := conn.Replay(ctx, id, bus.ReplayOptions{From: o.From, To: o.To})
+	replay, err := conn.Replay(ctx, id, bus.ReplayOptions{From: o.From, To: o.To, PassSealed: true})
 	if err != nil {
 		return bus.ExportResult{}, err
 	}
@@ -89,7 +92,7 @@ func (e *replayExport) run(ctx context.Context, split bool) (bus.ExportResult, e
 	change := new(segment.ChangeError)
 	switch {
 	case errors.Is(err, segment.ErrNoFrames):
-		return e.result, ErrNothing
+		return e.result, nothingOf(e.result.Gaps)
 	case errors.As(err, &change) && split:
 		e.result.Rest = change.Next.Captured
 		e.result.Frames-- // that one is for the next file
@@ -97,6 +100,20 @@ func (e *replayExport) run(ctx context.Context, split bool) (bus.ExportResult, e
 		return e.result, err
 	}
 	return e.result, buffer.Flush()
+}
+
+// nothingOf is ErrNothing where frames came and none was one.
+func nothingOf(gaps []frame.Gap) error {
+	var rejected uint64
+	for _, gap := range gaps {
+		if gap.Reason == frame.GapRejected {
+			rejected += gap.Missing
+		}
+	}
+	if rejected == 0 {
+		return ErrNothing
+	}
+	return fmt.Errorf("%w that can be taken for the camera's of that time: %d frames were rejected", ErrNothing, rejected)
 }
 
 func (e *replayExport) write(data []byte) (int, error) {

@@ -15,6 +15,7 @@ const reasons = {
   overrun: "dropped by the broker before they were recorded",
   damage: "the file is damaged here",
   rejected: "what was stored are no pictures",
+  sealed: "sealed, and no key of this page opens it",
 };
 
 // because is a gap's reason in words.
