@@ -56,7 +56,7 @@ func (c *Conn) Snapshot(ctx context.Context, id frame.CameraID, width int) (fram
 	}
 	f, err := frame.Decode(id.FrameSubject(), msg.Header, msg.Data, frame.Limits{})
 	if err == nil {
-		f, err = c.opener.Open(f)
+		f, err = c.opener.OpenAs(f, frame.VerbSnapshot)
 	}
 	if err != nil {
 		return frame.Frame{}, fmt.Errorf("snapshot of camera %s: %w", id, err)

@@ -162,13 +162,16 @@ func (l *Live) reject(err error) {
 // not exist makes no numbers.
 func (l *Live) counts() *cameraMetrics {
 	if l.count == nil {
-		kind := frame.KindFrame
-		if l.preview {
-			kind = frame.KindPreview
-		}
-		l.count = l.metrics.camera(l.id, kind, l.clock)
+		l.count = l.metrics.camera(l.id, l.kind(), l.clock)
 	}
 	return l.count
+}
+
+func (l *Live) kind() frame.Kind {
+	if l.preview {
+		return frame.KindPreview
+	}
+	return frame.KindFrame
 }
 
 // What is believed of sequence numbers. A gap of mostMissed would be 50 days at 1000 fps.
@@ -191,12 +194,23 @@ func (l *Live) astray(f frame.Frame) bool {
 	return l.older >= strayFrames && time.Since(l.stats.Arrived) > strayAfter
 }
 
+// stale says of a frame that was not opened yet that no opening makes it the newest: of a sealed camera that
+// is there, only newer numbers are worth the work.
+func (l *Live) stale(f frame.Frame) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return f.Codec.Sealed() && f.Epoch == l.prev.Epoch && (f.Seq == l.prev.Seq || f.Seq < l.prev.Seq && time.Since(l.stats.Arrived) <= strayAfter)
+}
+
 // accept makes f, as it was sent, the newest frame. It returns false for one that is not newer, as when the same
 // picture was fetched twice or a frame of the plain subscription comes after a fetched one, and for one that
 // cannot be opened.
 func (l *Live) accept(f frame.Frame) bool {
+	if l.stale(f) {
+		return false
+	}
 	sent := len(f.Data)
-	f, err := l.opener.Open(f)
+	f, err := l.opener.OpenAs(f, l.kind())
 	if err != nil {
 		l.reject(err)
 		return false

@@ -5,7 +5,11 @@ import "github.com/lensbus/lensbus/frame"
 // Opener makes of a received frame what its consumer sees: of a sealed one the picture. It is called for
 // every frame, from any goroutine, and its errors are [*frame.RejectError]. Package seal has one.
 type Opener interface {
+	// Open is OpenAs for frames, live and recorded.
 	Open(frame.Frame) (frame.Frame, error)
+	// OpenAs opens what came as [frame.KindFrame], [frame.KindPreview] or [frame.VerbSnapshot]; sealed as
+	// one of these, it does not open as another.
+	OpenAs(f frame.Frame, as frame.Kind) (frame.Frame, error)
 }
 
 // Opens says whether c was given an [Options.Opener].
@@ -14,7 +18,9 @@ func (c *Conn) Opens() bool { return c.opener != noOpener{} }
 // noOpener has no key.
 type noOpener struct{}
 
-func (noOpener) Open(f frame.Frame) (frame.Frame, error) {
+func (o noOpener) Open(f frame.Frame) (frame.Frame, error) { return o.OpenAs(f, frame.KindFrame) }
+
+func (noOpener) OpenAs(f frame.Frame, _ frame.Kind) (frame.Frame, error) {
 	if f.Codec.Sealed() {
 		return frame.Frame{}, frame.NoKey()
 	}

@@ -61,7 +61,7 @@ func (c *camera) preview(ctx context.Context) {
 			c.shrinking.done()
 		}
 		if err == nil {
-			small, err = c.sender.seal.outgoing(small)
+			small, err = c.sender.seal.outgoing(small, frame.KindPreview)
 		}
 		if err != nil {
 			if said.first("preview") {

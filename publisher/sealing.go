@@ -23,12 +23,12 @@ func newSealing(to []seal.Public, own seal.Key) (sealing, error) {
 	return sealing{sealer}, err
 }
 
-// outgoing is the frame as others get it.
-func (s sealing) outgoing(f frame.Frame) (frame.Frame, error) {
+// outgoing is the frame as others get it; as is what it is sent as, see [seal.Sealer.SealAs].
+func (s sealing) outgoing(f frame.Frame, as frame.Kind) (frame.Frame, error) {
 	if s.sealer == nil {
 		return f, nil
 	}
-	return s.sealer.Seal(f)
+	return s.sealer.SealAs(f, as)
 }
 
 // overhead is how many bytes that takes, at most.

@@ -113,7 +113,7 @@ func (s *sender) send(ctx context.Context, picture source.Picture) {
 		Codec: frame.JPEG, Width: info.Width, Height: info.Height, Key: true, Data: data,
 	}
 	s.newest.Put(f)
-	f, err = s.seal.outgoing(f)
+	f, err = s.seal.outgoing(f, frame.KindFrame)
 	if err != nil {
 		s.drop(source.DropInvalid, "frames cannot be sealed", err)
 		return

@@ -40,7 +40,7 @@ func (c *camera) snapshot(ctx context.Context, request []byte) (bus.Reply, error
 		}
 		f = small
 	}
-	if f, err = c.sender.seal.outgoing(f); err != nil {
+	if f, err = c.sender.seal.outgoing(f, frame.VerbSnapshot); err != nil {
 		return bus.Reply{}, refuse(500, "%v", err)
 	}
 	return bus.Reply{Data: f.Data, Header: f.Header(false)}, nil

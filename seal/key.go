@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/nats-io/nkeys"
+	"golang.org/x/crypto/nacl/box"
 )
 
 // ErrKey is wrapped by the errors for what is no sealing key.
@@ -76,6 +77,31 @@ func (k Key) Public() Public { return k.public }
 func (k Key) Secret() (string, error) {
 	seed, err := k.pair.Seed()
 	return string(seed), err
+}
+
+// shared is what opens the boxes between this key and a public one: the part of opening that is slow.
+func (k Key) shared(with []byte) (*[keyBytes]byte, error) {
+	seed, err := k.pair.Seed()
+	if err != nil {
+		return nil, err
+	}
+	_, raw, err := nkeys.DecodeSeed(seed)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(raw)
+	shared := new([keyBytes]byte)
+	box.Precompute(shared, (*[keyBytes]byte)(with), (*[keyBytes]byte)(raw))
+	return shared, nil
+}
+
+// openBox opens what an xkey has sealed.
+func openBox(sealed []byte, shared *[keyBytes]byte) ([]byte, bool) {
+	const head, nonce = len(nkeys.XKeyVersionV1), 24
+	if len(sealed) < head+nonce || string(sealed[:head]) != nkeys.XKeyVersionV1 {
+		return nil, false
+	}
+	return box.OpenAfterPrecomputation(nil, sealed[head+nonce:], (*[nonce]byte)(sealed[head:]), shared)
 }
 
 // String never shows the secret, and so does not fmt's %v.

@@ -87,7 +87,8 @@ func NewFile(name string) (Key, []byte, error) {
 	if err != nil {
 		return Key{}, nil, fmt.Errorf("make a sealing key: %w", err)
 	}
-	return key, fmt.Appendf(nil, `# Sealing key of %s. Whoever has this file sees what is sealed to it: keep it secret.
+	return key, fmt.Appendf(nil, `# Sealing key of %s. Whoever has this file sees what is sealed to it, and can seal in its name: keep it
+# secret. What was sealed with it does not open with it.
 # Public key, to give to publishers: %s
 %s
 

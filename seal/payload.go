@@ -11,12 +11,12 @@ import (
 
 // A sealed frame's data (docs/reference/frames.md has it as a table):
 //
-//	mark, sender's public key, number of wraps, length of each, wraps   the envelope
-//	nonce, ciphertext with tag                                          the picture
+//	mark, sender's public key, one that is used once, number of wraps, length of each, wraps   the envelope
+//	nonce, ciphertext with tag                                                                 the picture
 const (
 	mark      = "LBS\x01" // no JPEG begins like that
 	keyBytes  = 32
-	fixedHead = len(mark) + keyBytes + 1 + 2
+	fixedHead = len(mark) + 2*keyBytes + 1 + 2
 	mostWrap  = 256
 	nonceSize = chacha20poly1305.NonceSizeX
 	tagSize   = chacha20poly1305.Overhead
@@ -26,6 +26,7 @@ const (
 type payload struct {
 	envelope []byte // all before the nonce
 	sender   []byte
+	once     []byte // public key of this envelope
 	wraps    []byte // all
 	wrap     int    // length of one
 	nonce    []byte
@@ -37,8 +38,9 @@ func parse(data []byte) (payload, error) {
 	if len(data) < fixedHead || string(data[:len(mark)]) != mark {
 		return payload{}, broken("%d bytes that are not sealed as this program knows it", len(data))
 	}
-	viewers := int(data[len(mark)+keyBytes])
-	p := payload{sender: data[len(mark) : len(mark)+keyBytes], wrap: int(binary.BigEndian.Uint16(data[fixedHead-2:]))}
+	keys := data[len(mark):]
+	viewers := int(keys[2*keyBytes])
+	p := payload{sender: keys[:keyBytes], once: keys[keyBytes : 2*keyBytes], wrap: int(binary.BigEndian.Uint16(data[fixedHead-2:]))}
 	if viewers < 1 || viewers > MostViewers || p.wrap < 1 || p.wrap > mostWrap {
 		return payload{}, broken("sealed to %d keys of %d bytes: want at most %d of %d", viewers, p.wrap, MostViewers, mostWrap)
 	}
@@ -59,11 +61,13 @@ func context(to []byte, f *frame.Frame) []byte {
 	return append(to, f.Epoch...)
 }
 
-// bound is what is authenticated with a picture: the envelope and all that the frame says of itself but
-// when it was published. No field has a line end in it.
-func bound(to, envelope []byte, f *frame.Frame, codec frame.Codec) []byte {
+// bound is what is authenticated with a picture: the envelope, what it is sent as, and all that the frame
+// says of itself but when it was published. No field has a line end in it.
+func bound(to, envelope []byte, f *frame.Frame, as frame.Kind, codec frame.Codec) []byte {
 	to = append(to, envelope...)
 	to = context(to, f)
+	to = append(to, '\n')
+	to = append(to, as...)
 	to = append(to, '\n')
 	to = strconv.AppendUint(to, f.Seq, 10)
 	to = append(to, '\n')

@@ -3,7 +3,8 @@
 // can neither read nor change nor pass off as another camera's.
 //
 // A content key encrypts the pictures of a camera for a while (XChaCha20-Poly1305) and is itself
-// encrypted to each viewer (xkeys of package nkeys: X25519 and NaCl's box). Every sealed frame carries
+// encrypted to each viewer, by the publisher's key and over that by one that is thrown away (xkeys of package
+// nkeys: X25519 and NaCl's box). Every sealed frame carries
 // those few bytes with it, so that it can be opened alone, at once and years later. docs/design/sealed-frames.md
 // has the reasons, and what sealing does not do.
 //
@@ -17,7 +18,7 @@ import (
 	"github.com/lensbus/lensbus/frame"
 )
 
-// MostViewers is to how many keys a frame can be sealed: each takes about 110 bytes of every frame.
+// MostViewers is to how many keys a frame can be sealed: each takes about 150 bytes of every frame.
 const MostViewers = 16
 
 func broken(format string, args ...any) error {

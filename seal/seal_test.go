@@ -141,6 +141,9 @@ func TestAlteredIsRefused(t *testing.T) {
 		}
 	}
 	o := opener(key)
+	if _, err := o.Open(good); err != nil {
+		t.Fatal(err)
+	}
 	for i := range good.Data {
 		got := good
 		got.Data = bytes.Clone(good.Data)
@@ -155,6 +158,21 @@ func TestAlteredIsRefused(t *testing.T) {
 	}
 	if _, err := o.Open(good); err != nil {
 		t.Errorf("the frame itself, after all that: %v", err)
+	}
+	for _, as := range []frame.Kind{frame.KindPreview, frame.VerbSnapshot} {
+		if _, err := o.OpenAs(good, as); reasonOf(err) != frame.ReasonSeal {
+			t.Errorf("a frame as %s: %v", as, err)
+		}
+		small, err := s.SealAs(f, as)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := o.OpenAs(small, as); err != nil {
+			t.Errorf("%s: %v", as, err)
+		}
+		if _, err := o.Open(small); reasonOf(err) != frame.ReasonSeal {
+			t.Errorf("%s as a frame: %v", as, err)
+		}
 	}
 	published := good
 	published.Published = time.Now() // is for measuring, and set last

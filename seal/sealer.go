@@ -67,13 +67,17 @@ func CheckViewers(to []Public) error {
 
 // Overhead is how many bytes longer a sealed frame's data is, at most.
 func (s *Sealer) Overhead() int {
-	const longest = 4 + 24 + 16 + chacha20poly1305.KeySize + 32 + 1 + 64 // xkeys' own, key, camera and epoch
+	const longest = 2*(4+24+16) + chacha20poly1305.KeySize + 32 + 1 + 64 // xkeys' own twice, key, camera and epoch
 	return fixedHead + len(s.to)*longest + nonceSize + tagSize
 }
 
 // Seal returns the frame with its picture sealed, in memory of its own. f is a whole frame but for
 // Published, which may be set later; its headers must not change otherwise.
-func (s *Sealer) Seal(f frame.Frame) (frame.Frame, error) {
+func (s *Sealer) Seal(f frame.Frame) (frame.Frame, error) { return s.SealAs(f, frame.KindFrame) }
+
+// SealAs is Seal for what is sent as something else than a frame, [frame.KindPreview] or
+// [frame.VerbSnapshot]: only as that it opens.
+func (s *Sealer) SealAs(f frame.Frame, as frame.Kind) (frame.Frame, error) {
 	if f.Codec != frame.JPEG {
 		return frame.Frame{}, fmt.Errorf("seal frame %d of camera %s: codec %.40q cannot be sealed", f.Seq, f.Camera, f.Codec)
 	}
@@ -89,14 +93,15 @@ func (s *Sealer) Seal(f frame.Frame) (frame.Frame, error) {
 	nonce := data[len(data) : len(data)+nonceSize]
 	_, _ = rand.Read(nonce) // never fails
 	data = data[:len(data)+nonceSize]
-	s.bound = bound(s.bound[:0], s.envelope, &f, f.Codec)
+	s.bound = bound(s.bound[:0], s.envelope, &f, as, f.Codec)
 	f.Data = s.content.Seal(data, nonce, f.Data, s.bound)
 	f.Codec = frame.SealedJPEG
 	return f, nil
 }
 
-// renew makes a content key for the frame's camera and epoch and wraps it for every viewer. It is called
-// with mu held.
+// renew makes a content key for the frame's camera and epoch and wraps it for every viewer: in the publisher's
+// name, which opens with the publisher's key too, and that once more in the name of a key that is thrown away,
+// which does not. It is called with mu held.
 func (s *Sealer) renew(f *frame.Frame) error {
 	secret := make([]byte, chacha20poly1305.KeySize, 192)
 	_, _ = rand.Read(secret) // never fails
@@ -106,10 +111,22 @@ func (s *Sealer) renew(f *frame.Frame) error {
 	}
 	secret = context(secret, f)
 	defer clear(secret)
-	envelope := append([]byte(mark), s.sender...)
+	once, err := NewKey()
+	if err != nil {
+		return err
+	}
+	defer once.pair.Wipe()
+	public, err := once.public.raw()
+	if err != nil {
+		return err
+	}
+	envelope := slices.Concat([]byte(mark), s.sender, public)
 	envelope = append(envelope, byte(len(s.to)), 0, 0)
 	for _, viewer := range s.to {
 		wrap, err := s.own.pair.Seal(secret, string(viewer))
+		if err == nil {
+			wrap, err = once.pair.Seal(wrap, string(viewer))
+		}
 		if err != nil {
 			return fmt.Errorf("to %s: %w", viewer, err)
 		}

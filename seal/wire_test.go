@@ -35,15 +35,23 @@ func TestWireFormat(t *testing.T) {
 	if err != nil || !bytes.Equal(data[4:36], sender) {
 		t.Fatalf("sender %x, %v", data[4:36], err)
 	}
-	n, m := int(data[36]), int(binary.BigEndian.Uint16(data[37:39]))
-	end := 39 + n*m
+	once := data[36:68]
+	n, m := int(data[68]), int(binary.BigEndian.Uint16(data[69:71]))
+	end := 71 + n*m
 	run := string(got.Camera) + "\n" + header["Lens-Epoch"][0]
 	var content []byte
-	for wrap := data[39:end]; len(wrap) > 0; wrap = wrap[m:] {
+	for wrap := data[71:end]; len(wrap) > 0; wrap = wrap[m:] {
 		if string(wrap[:4]) != "xkv1" {
 			t.Fatalf("wrap begins with %q", wrap[:4])
 		}
-		if opened, ok := box.Open(nil, wrap[28:m], (*[24]byte)(wrap[4:28]), (*[32]byte)(sender), (*[32]byte)(raw)); ok {
+		inner, ok := box.Open(nil, wrap[28:m], (*[24]byte)(wrap[4:28]), (*[32]byte)(once), (*[32]byte)(raw))
+		if !ok {
+			continue
+		}
+		if string(inner[:4]) != "xkv1" {
+			t.Fatalf("what is in the wrap begins with %q", inner[:4])
+		}
+		if opened, ok := box.Open(nil, inner[28:], (*[24]byte)(inner[4:28]), (*[32]byte)(sender), (*[32]byte)(raw)); ok {
 			content = opened
 		}
 	}
@@ -54,7 +62,7 @@ func TestWireFormat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bound := fmt.Appendf(bytes.Clone(data[:end]), "%s\n%s\n%s\njpeg\n%s\n%s", run,
+	bound := fmt.Appendf(bytes.Clone(data[:end]), "%s\nframe\n%s\n%s\njpeg\n%s\n%s", run,
 		header["Lens-Seq"][0], header["Lens-Captured"][0], header["Lens-Width"][0], header["Lens-Height"][0])
 	opened, err := aead.Open(nil, data[end:end+24], data[end+24:], bound)
 	if err != nil || !bytes.Equal(opened, f.Data) {
