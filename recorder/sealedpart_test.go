@@ -143,3 +143,20 @@ func TestExportOfAnotherTime(t *testing.T) {
 		t.Errorf("%d frames in the file", len(times))
 	}
 }
+
+// Who has a key is stricter, and loses nothing by it where the camera's clock was put back.
+func TestReplayWithAKeyWhereTheClockWasPutBack(t *testing.T) {
+	g := &sealedFootage{footage: newFootage(t, 0)}
+	g.publish(60, plainScene(), time.Time{})
+	g.publish(90, plainScene(), began().Add(-3*time.Second)) // both are of the same seconds then
+	g.publish(50, plainScene(), began().Add(time.Hour))
+	g.record(1, 60)
+	g.record(61, 100)
+	g.record(101, 150)
+	g.asker = g.opening(seal.NewOpener(seal.Keys{}))
+	all := g.replay(bus.ReplayOptions{})
+	g.expect(all, 61, 100)
+	g.expect(all, 1, 60)
+	g.expect(all, 101, 200)
+	g.expectEnd(all)
+}
