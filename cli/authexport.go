@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/lensbus/lensbus/auth"
@@ -21,7 +22,7 @@ type authExportCommand struct {
 	Out        string        `placeholder:"DIR" help:"With --format jwt: folder for the credentials, NAME.creds each."`
 	Server     string        `placeholder:"URL" help:"With --format jwt: the servers' URL, to write into the credentials."`
 	CA         string        `name:"ca" placeholder:"FILE" help:"With --format jwt: the CA of the servers' certificates, PEM. Default: those of the system."`
-	Expires    time.Duration `placeholder:"DURATION" help:"How long the JWTs hold. Default: for ever."`
+	Expires    time.Duration `placeholder:"DURATION" help:"How long the JWTs hold. Default: for ever, also once their user is gone."`
 }
 
 func (c *authExportCommand) Run(s *session) error {
@@ -54,6 +55,11 @@ func (c *authExportCommand) Run(s *session) error {
 // sign puts each user's credentials, with a JWT in them, into the folder --out. A user whose credentials are
 // no longer here cannot be one of them: only their key's seed can be signed with.
 func (c *authExportCommand) sign(s *session, folder *auth.Folder, users []auth.User) error {
+	if own, err := os.Stat(folder.Path(auth.CredentialsDir)); err == nil {
+		if out, err := os.Stat(c.Out); err == nil && os.SameFile(own, out) {
+			return usage(fmt.Errorf("--out %s is where the credentials for lensbus's own broker are, which these would replace: give another folder", c.Out))
+		}
+	}
 	seed, err := auth.ReadSecret(c.AccountKey, "account's key", "nsc reissue")
 	if err != nil {
 		return err
@@ -70,6 +76,9 @@ func (c *authExportCommand) sign(s *session, folder *auth.Folder, users []auth.U
 		if ca, err = os.ReadFile(c.CA); err != nil {
 			return fmt.Errorf("--ca: %w", err)
 		}
+	}
+	for _, old := range c.holdOn(users) {
+		s.log.Warn("a JWT that nobody has any more holds on until it ends, or is revoked", "user", old.name, "file", old.path, "revoke", "nsc revocations add-user --user-public-key "+old.key)
 	}
 	var failed []error
 	for _, u := range users {
@@ -99,4 +108,30 @@ func (c *authExportCommand) signOne(issuer *auth.Issuer, folder *auth.Folder, u 
 	}
 	path := filepath.Join(c.Out, name)
 	return path, auth.WriteFile(path, credentials.Encode(), 0o600)
+}
+
+// oldCredentials are in --out from before, for a key that is no user's now.
+type oldCredentials struct{ name, key, path string }
+
+// holdOn are the credentials in --out whose user is gone or has another key by now. Their servers know nothing of
+// that: they let in whoever has a JWT.
+func (c *authExportCommand) holdOn(users []auth.User) []oldCredentials {
+	var old []oldCredentials
+	entries, _ := os.ReadDir(c.Out) // none before the first time
+	for _, entry := range entries {
+		path := filepath.Join(c.Out, entry.Name())
+		if filepath.Ext(path) != ".creds" {
+			continue
+		}
+		credentials, err := auth.ReadCredentials(path)
+		if err != nil || credentials.JWT() == "" {
+			continue
+		}
+		key, err := credentials.PublicKey()
+		if err != nil || slices.ContainsFunc(users, func(u auth.User) bool { return u.Key == key }) {
+			continue
+		}
+		old = append(old, oldCredentials{credentials.Name, key, path})
+	}
+	return old
 }
