@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -316,11 +317,11 @@ func ReadSecret(path, what, anew string) ([]byte, error) {
 // SecretsMount is true where a container engine or systemd has put a secret: those have modes of
 // their own, and folders that only the program can enter.
 func SecretsMount(path string) bool {
-	if strings.HasPrefix(path, "/run/secrets/") {
+	if path = filepath.Clean(path); strings.HasPrefix(path, "/run/secrets/") {
 		return true
 	}
 	dir := os.Getenv("CREDENTIALS_DIRECTORY")
-	return dir != "" && strings.HasPrefix(path, strings.TrimSuffix(dir, "/")+"/")
+	return dir != "" && strings.HasPrefix(path, filepath.Clean(dir)+"/")
 }
 
 func publicUserKey(key string) bool { return nkeys.IsValidPublicUserKey(key) }

@@ -240,6 +240,50 @@ func TestCredentialsAreTheirOwners(t *testing.T) {
 	}
 }
 
+// What systemd or a container engine hands over has modes of its own, and is taken from nowhere else with them.
+func TestSecretsOfServices(t *testing.T) {
+	f, admin := initFolder(t)
+	data, err := os.ReadFile(f.Path(filepath.Join(CredentialsDir, "admin.creds")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for _, folder := range []string{"lensbus.service", "lensbus.service-other"} {
+		path := filepath.Join(dir, folder, "lensbus.creds")
+		if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, 0o440); err != nil { // systemd's mode
+			t.Fatal(err)
+		}
+	}
+	handed, beside := filepath.Join(dir, "lensbus.service", "lensbus.creds"), filepath.Join(dir, "lensbus.service-other", "lensbus.creds")
+	t.Setenv("CREDENTIALS_DIRECTORY", "")
+	if _, err := ReadCredentials(handed); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+		t.Errorf("a file that others read, of no service: %v", err)
+	}
+	t.Setenv("CREDENTIALS_DIRECTORY", filepath.Dir(handed))
+	if c, err := ReadCredentials(handed); err != nil || c.Name != admin.Name {
+		t.Errorf("a service's own: %v, %v", c, err)
+	}
+	for _, path := range []string{beside, filepath.Dir(handed) + "/../lensbus.service-other/lensbus.creds"} {
+		if _, err := ReadCredentials(path); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	for path, want := range map[string]bool{
+		"/run/secrets/front.creds": true, "/run/secrets/lensbus/front.creds": true,
+		"/run/secrets": false, "/run/secrets-of-others/front.creds": false, "/run/secrets/../front.creds": false, "run/secrets/front.creds": false,
+	} {
+		if got := SecretsMount(path); got != want {
+			t.Errorf("%s is a secrets' mount: %v", path, got)
+		}
+	}
+}
+
 func FuzzParseCredentials(f *testing.F) {
 	c, _, err := NewCredentials(User{Name: "front", Role: Publisher, Cameras: []frame.CameraID{"front"}})
 	if err != nil {

@@ -28,6 +28,7 @@ func TestMain(m *testing.M) {
 		"lensbus": func() {
 			os.Exit(Main(Program{Version: "v0.0.0-test", Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}))
 		},
+		limitedProgram: limited,
 	})
 }
 

@@ -243,6 +243,13 @@ func TestWrongFiles(t *testing.T) {
 	if _, err := New(path, nil); err == nil || !strings.Contains(err.Error(), "chmod 600") {
 		t.Errorf("a file that others read: %v", err)
 	}
+	if err := os.WriteFile(path, []byte(good), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("CREDENTIALS_DIRECTORY", dir)
+	if _, err := New(path, nil); err != nil {
+		t.Errorf("a file that systemd hands over, with its mode: %v", err)
+	}
 }
 
 func FuzzParsePeople(f *testing.F) {
