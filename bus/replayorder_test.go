@@ -36,13 +36,15 @@ func TestReplayHoldsTheRecorderToItsWord(t *testing.T) {
 		sealers[to] = sealer
 	}
 	f := func(epoch string, seq uint64, at int) told { return told{epoch: epoch, seq: seq, at: at, to: &key} }
-	other := func(epoch string, seq uint64, at int) told { return told{epoch: epoch, seq: seq, at: at, to: &stranger} }
+	other := func(epoch string, seq uint64, at int) told {
+		return told{epoch: epoch, seq: seq, at: at, to: &stranger}
+	}
 	hole := func(missing uint64, reason frame.GapReason) told {
 		return told{gap: frame.Gap{From: noon, To: noon, Missing: missing, Reason: reason}}
 	}
-	many := func(n int, make func(uint64) told) (all []told) {
+	many := func(n int, one func(uint64) told) (all []told) {
 		for i := range n {
-			all = append(all, make(uint64(i+1)))
+			all = append(all, one(uint64(i+1)))
 		}
 		return all
 	}

@@ -100,7 +100,9 @@ func TestExportOfAnotherTime(t *testing.T) {
 	liar := g.with()
 	var sent []frame.Frame
 	stop, err := liar.ServeRecorder(t.Context(), bus.RecorderService{Camera: "front", Version: "0.0.0", Verbs: bus.RecorderVerbs{
-		Ranges: func(context.Context, frame.RangesRequest) (frame.Ranges, error) { return frame.Ranges{Camera: "front"}, nil },
+		Ranges: func(context.Context, frame.RangesRequest) (frame.Ranges, error) {
+			return frame.Ranges{Camera: "front"}, nil
+		},
 		Replay: func(ctx context.Context, _ frame.ReplayRequest, job *bus.Job) error {
 			err := job.Begin(uint64(len(sent)), 1)
 			for i := range sent {
