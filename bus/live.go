@@ -210,7 +210,7 @@ func (l *Live) accept(f frame.Frame) bool {
 		return false
 	}
 	sent := len(f.Data)
-	f, err := l.opener.OpenAs(f, l.kind())
+	f, err := l.opener.OpenLive(f, l.kind())
 	if err != nil {
 		l.reject(err)
 		return false

@@ -10,6 +10,9 @@ type Opener interface {
 	// OpenAs opens what came as [frame.KindFrame], [frame.KindPreview] or [frame.VerbSnapshot]; sealed as
 	// one of these, it does not open as another.
 	OpenAs(f frame.Frame, as frame.Kind) (frame.Frame, error)
+	// OpenLive is OpenAs for what comes unasked, of which anybody who may publish as the camera can send any
+	// number: it may refuse without trying.
+	OpenLive(f frame.Frame, as frame.Kind) (frame.Frame, error)
 }
 
 // Opens says whether c was given an [Options.Opener].
@@ -19,6 +22,8 @@ func (c *Conn) Opens() bool { return c.opener != noOpener{} }
 type noOpener struct{}
 
 func (o noOpener) Open(f frame.Frame) (frame.Frame, error) { return o.OpenAs(f, frame.KindFrame) }
+
+func (o noOpener) OpenLive(f frame.Frame, as frame.Kind) (frame.Frame, error) { return o.OpenAs(f, as) }
 
 func (noOpener) OpenAs(f frame.Frame, _ frame.Kind) (frame.Frame, error) {
 	if f.Codec.Sealed() {

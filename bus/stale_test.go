@@ -14,9 +14,12 @@ type counting struct {
 	as    frame.Kind
 }
 
-func (c *counting) Open(f frame.Frame) (frame.Frame, error) { return c.OpenAs(f, frame.KindFrame) }
-
+func (c *counting) Open(f frame.Frame) (frame.Frame, error) { return c.OpenLive(f, frame.KindFrame) }
 func (c *counting) OpenAs(f frame.Frame, as frame.Kind) (frame.Frame, error) {
+	return c.OpenLive(f, as)
+}
+
+func (c *counting) OpenLive(f frame.Frame, as frame.Kind) (frame.Frame, error) {
 	c.asked++
 	c.as = as
 	f.Codec = frame.JPEG

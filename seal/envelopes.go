@@ -15,8 +15,9 @@ import (
 // and 20 KiB as a rule.
 const (
 	mostKnown = 64 // envelopes that open, and as many that do not: eight hours of a camera
-	// Envelopes that do not open are tried at this rate, and so many at once: each costs an operation of X25519 for
-	// each own key, and whoever may publish as the camera, or has the broker, can make up any number.
+	// Live envelopes that do not open are tried at this rate, and so many at once: each costs an operation of X25519 for
+	// each own key, and whoever may publish as the camera, or has the broker, can make up any number. What opens is not counted, nor what is recorded: an export goes through a year in minutes,
+	// and misses none of what it can open.
 	triesASecond = 10
 	mostTries    = 40
 )
@@ -62,15 +63,13 @@ func (e *envelopes) mayTry() bool {
 	return e.tries >= 1
 }
 
-// remember notes what came of an envelope. Only what does not open uses up tries: an export may go through a
-// year in a minute.
+// remember notes what came of an envelope.
 func (e *envelopes) remember(envelope []byte, epoch string, result opened) {
 	name := string(append(bytes.Clone(envelope), epoch...))
 	if result.err == nil {
 		e.good.add(name, result)
 		return
 	}
-	e.tries--
 	e.bad.add(name, result)
 }
 

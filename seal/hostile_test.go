@@ -74,7 +74,7 @@ func TestFloodOfEnvelopes(t *testing.T) {
 		f := picture(t)
 		good := sealed(t, s, f)
 		o := opener(key)
-		if _, err := o.Open(good); err != nil {
+		if _, err := o.OpenLive(good, frame.KindFrame); err != nil {
 			t.Fatal(err)
 		}
 		sender := good.Data[4:36]
@@ -82,7 +82,7 @@ func TestFloodOfEnvelopes(t *testing.T) {
 		flood := func(n int) (tried int) {
 			for range n {
 				made++
-				_, err := o.Open(junk(f, sender, seal.MostViewers, made))
+				_, err := o.OpenLive(junk(f, sender, seal.MostViewers, made), frame.KindFrame)
 				switch reasonOf(err) {
 				case frame.ReasonSealed:
 					tried++
@@ -100,25 +100,50 @@ func TestFloodOfEnvelopes(t *testing.T) {
 		if tried := flood(2000); tried < 1 || tried > 10 {
 			t.Errorf("a second later %d of 2000 were tried", tried)
 		}
-		if _, err := o.Open(good); err != nil {
+		for range 10 { // as many as are remembered, and more
+			time.Sleep(time.Second)
+			flood(20)
+		}
+		flood(20) // no more is tried
+		if _, err := o.OpenLive(good, frame.KindFrame); err != nil {
 			t.Errorf("the camera's own key was pushed out: %v", err)
 		}
 		yard := f
 		yard.Camera = "yard"
-		if _, err := o.Open(sealed(t, s, yard)); err != nil {
+		if _, err := o.OpenLive(sealed(t, s, yard), frame.KindFrame); err != nil {
 			t.Errorf("another camera: %v", err)
 		}
 		// Honest envelopes, however many: an export goes through days in seconds.
 		for range 200 {
-			if _, err := o.Open(sealed(t, newSealer(t, own, key.Public()), yard)); err != nil {
+			if _, err := o.OpenLive(sealed(t, newSealer(t, own, key.Public()), yard), frame.KindFrame); err != nil {
 				t.Fatal(err)
 			}
 		}
 		time.Sleep(time.Second)
-		if _, err := o.Open(sealed(t, newSealer(t, own, key.Public()), f)); err != nil {
+		if _, err := o.OpenLive(sealed(t, newSealer(t, own, key.Public()), f), frame.KindFrame); err != nil {
 			t.Errorf("a new key, when the flood is over: %v", err)
 		}
 	})
+}
+
+// An export passes over any number of envelopes that are for others, and misses none that is not.
+func TestRecordedEnvelopesAreAllTried(t *testing.T) {
+	key, own := newKey(t), newKey(t)
+	f := picture(t)
+	o := opener(key)
+	s := newSealer(t, own, newKey(t).Public())
+	for range 200 {
+		f.Epoch = frame.NewEpoch()
+		if _, err := o.Open(sealed(t, s, f)); reasonOf(err) != frame.ReasonSealed {
+			t.Fatal(err)
+		}
+	}
+	if _, err := o.Open(sealed(t, newSealer(t, own, key.Public()), f)); err != nil {
+		t.Error(err)
+	}
+	if _, err := o.OpenLive(sealed(t, newSealer(t, own, key.Public()), f), frame.KindFrame); err != nil {
+		t.Errorf("live, meanwhile: %v", err)
+	}
 }
 
 // Envelopes of more cameras than an Opener remembers are opened all the same.

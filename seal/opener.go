@@ -29,13 +29,22 @@ func NewOpener(keys Keys) *Opener {
 // Every error is a [*frame.RejectError], normal on an open bus: count it and drop the frame. Its
 // reason is [frame.ReasonSealed] where it is sealed to others, [frame.ReasonSeal] where it is not as it
 // was sealed, has other headers than when it was, was sealed as something else, is not of whom the keys
-// say, or comes after too many of its camera that did not open, and one of Decode's where what was sealed
-// is no picture.
+// say, and one of Decode's where what was sealed is no picture.
 func (o *Opener) Open(f frame.Frame) (frame.Frame, error) { return o.OpenAs(f, frame.KindFrame) }
 
 // OpenAs is Open for what came as something else than a frame, live or recorded: as is what it must have
 // been sealed as, [frame.KindPreview] or [frame.VerbSnapshot].
 func (o *Opener) OpenAs(f frame.Frame, as frame.Kind) (frame.Frame, error) {
+	return o.open(f, as, false)
+}
+
+// OpenLive is OpenAs for what comes without having been asked for one by one: of too many of a camera that do
+// not open, most are refused without trying, with [frame.ReasonSeal].
+func (o *Opener) OpenLive(f frame.Frame, as frame.Kind) (frame.Frame, error) {
+	return o.open(f, as, true)
+}
+
+func (o *Opener) open(f frame.Frame, as frame.Kind, live bool) (frame.Frame, error) {
 	from := o.keys.From[f.Camera]
 	if !f.Codec.Sealed() {
 		if from != nil {
@@ -53,7 +62,7 @@ func (o *Opener) OpenAs(f frame.Frame, as frame.Kind) (frame.Frame, error) {
 			return frame.Frame{}, broken("camera %s is sealed by %s, who must not", f.Camera, sender)
 		}
 	}
-	envelope := o.envelope(&p, &f)
+	envelope := o.envelope(&p, &f, live)
 	if envelope.err != nil {
 		return frame.Frame{}, envelope.err
 	}
@@ -71,11 +80,11 @@ func (o *Opener) OpenAs(f frame.Frame, as frame.Kind) (frame.Frame, error) {
 }
 
 // envelope opens the envelope of a frame, or knows already what comes of it.
-func (o *Opener) envelope(p *payload, f *frame.Frame) opened {
+func (o *Opener) envelope(p *payload, f *frame.Frame, live bool) opened {
 	o.mu.Lock()
 	of := o.of(f.Camera)
 	result, known := of.find(p.envelope, f.Epoch)
-	tried := known || of.mayTry()
+	tried := known || !live || of.mayTry()
 	o.mu.Unlock()
 	switch {
 	case known:
@@ -87,6 +96,9 @@ func (o *Opener) envelope(p *payload, f *frame.Frame) opened {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	of.remember(p.envelope, f.Epoch, result)
+	if live && result.err != nil {
+		of.tries--
+	}
 	return result
 }
 
