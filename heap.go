@@ -30,7 +30,7 @@ func keepHeapSmall() {
 	afterNext = func(percent int) {
 		// Nothing holds it: it is gone with the next collection. It has a pointer, because small things
 		// without any share their memory with others.
-		type sentinel struct{ self *sentinel }
+		type sentinel struct{ _ *byte }
 		runtime.AddCleanup(&sentinel{}, func(percent int) { afterNext(setPercent(percent)) }, percent)
 	}
 	afterNext(setPercent(100))

@@ -198,10 +198,11 @@ func ParseCredentials(data []byte) (Credentials, error) {
 		return wrong("the nkey seed is none of a user")
 	}
 	if before, after, found := strings.Cut(head, tokenBegins); found {
-		if c.token, head, found = strings.Cut(after, tokenEnds); !found {
+		token, _, found := strings.Cut(after, tokenEnds)
+		if !found {
 			return wrong("the JWT does not end")
 		}
-		c.token, head = strings.TrimSpace(c.token), before // what NATS's tools write after it is for people
+		c.token, head = strings.TrimSpace(token), before // what NATS's tools write after it is for people
 	}
 	for line := range strings.Lines(head) {
 		key, value, found := strings.Cut(strings.TrimSpace(line), ":")

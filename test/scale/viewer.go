@@ -164,13 +164,14 @@ func (v *viewer) socket(ctx context.Context, url string, id frame.CameraID, runn
 	full := !strings.Contains(url, "preview")
 	running.Go(func() {
 		defer func() { _ = conn.CloseNow() }()
-		if err := v.read(ctx, conn, id, full); err != nil && ctx.Err() == nil {
+		if err := v.read(ctx, conn, id, full); ctx.Err() == nil {
 			fmt.Fprintln(os.Stderr, url, err)
 		}
 	})
 	return nil
 }
 
+// read counts what comes until something is wrong, which it returns: ctx that is done, too.
 func (v *viewer) read(ctx context.Context, conn *websocket.Conn, id frame.CameraID, full bool) error {
 	var before, now struct {
 		Type       string
