@@ -244,7 +244,9 @@ func TestPreviews(t *testing.T) {
 	b.publish(t, "front", "test:?width=1280&height=720&fps=30")
 	newCamera(t, b.broker.URL(), "plain", 2000).run(30)
 	for id, want := range map[string][2]int{"front": {480, 270}, "plain": {64, 48}} {
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		// Until the first small picture comes, which takes a busy publisher its time, there are frames.
+		isFrame := func(width int) bool { return id == "front" && width == 1280 }
 		ws, err := dialSocket(ctx, t, b.addr, "/cameras/"+id+"/live?preview=1", nil, false)
 		if err != nil {
 			t.Fatal(err)
@@ -259,6 +261,10 @@ func TestPreviews(t *testing.T) {
 			if m.Type != "frame" {
 				continue
 			}
+			if n == 0 && isFrame(m.Width) {
+				lost = m.Missed
+				continue
+			}
 			n++
 			if m.Width != want[0] || m.Height != want[1] || m.Seq <= prev || (n > 1 && m.Missed-lost > m.Seq-prev-1) {
 				t.Errorf("%s: %s after frame %d with %d missed, want %v", id, m, prev, lost, want)
@@ -271,6 +277,9 @@ func TestPreviews(t *testing.T) {
 		n := 0
 		_ = mjpeg(streaming, httpClient(t, nil), "http://"+b.addr+"/cameras/"+id+"/preview.mjpeg", func(p part) {
 			info, err := frame.ScanJPEG(p.data, frame.Limits{})
+			if n == 0 && isFrame(info.Width) {
+				return
+			}
 			if err != nil || info.Width != want[0] || info.Height != want[1] {
 				t.Errorf("%s: %dx%d, %v, want %v", id, info.Width, info.Height, err, want)
 			}
