@@ -83,8 +83,9 @@ type feed struct {
 	cancel   context.CancelFunc
 	done     chan struct{}
 
-	sealed   viewer.Sealed // of run, as is unopened
-	unopened string        // why frames that come cannot be opened; empty: they can, or none come
+	sealed   viewer.Sealed // of run, as are instead and unopened
+	instead  standIn
+	unopened string // why frames that come cannot be opened; empty: they can, or none come
 
 	refs    int // guarded by hub.mu, as are the next two
 	viewers int
@@ -247,8 +248,8 @@ func (f *feed) run(ctx context.Context) {
 	reader := f.source.Reader()
 	tick := time.NewTicker(signalTick)
 	defer tick.Stop()
-	instead := standIn{feed: f, since: time.Now()}
-	defer instead.close()
+	f.instead = standIn{feed: f, since: time.Now()}
+	defer f.instead.close()
 	in := intake{feed: f}
 	f.tell(time.Now())
 	for {
@@ -258,11 +259,11 @@ func (f *feed) run(ctx context.Context) {
 			return
 		case now := <-tick.C:
 			f.tell(now)
-			instead.consider(now)
+			f.instead.consider(now)
 			continue
 		case <-reader.Ready():
-		case <-instead.ready():
-			from, preview = instead.reader, false
+		case <-f.instead.ready():
+			from, preview = f.instead.reader, false
 		}
 		got, _, err := from.Next(ctx)
 		if errors.Is(err, bus.ErrNotAllowed) {
@@ -275,7 +276,7 @@ func (f *feed) run(ctx context.Context) {
 			return
 		}
 		if preview {
-			instead.previewed(&got)
+			f.instead.previewed(&got)
 		}
 		in.take(got, preview, time.Now())
 	}
@@ -335,7 +336,10 @@ func (f *feed) tell(now time.Time) {
 	s := signal{Type: "signal"}
 	p := f.newest()
 	flowing := p != nil && p.live(now)
-	if f.unopened = f.sealed.Why(f.source.Stats(), now); flowing {
+	if f.unopened = f.sealed.Why(f.source.Stats(), now); f.unopened == "" {
+		f.unopened = f.instead.unopened(now)
+	}
+	if flowing {
 		f.unopened = ""
 	}
 	if heard && !camera.Silent {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/seal"
 )
 
 // pageCamera publishes a moving picture and its status, and answers what is asked of it. Like a
@@ -39,6 +40,7 @@ type pageCamera struct {
 	status  func(*frame.Status)
 	spoil   func(n int) bool // frames that are no pictures
 	footage [][]byte         // instead of a pattern
+	sealer  *seal.Sealer     // of a sealed camera
 	seq     uint64
 	last    time.Time
 
@@ -129,10 +131,17 @@ func (c *pageCamera) next(n int) (*frame.Frame, bool) {
 	}
 	c.seq++
 	c.last = time.Now()
-	return &frame.Frame{
+	f := frame.Frame{
 		Camera: c.id, Epoch: c.epoch, Seq: c.seq, Captured: c.last, Codec: frame.JPEG,
 		Width: info.Width, Height: info.Height, Key: true, Data: data,
-	}, true
+	}
+	if c.sealer != nil {
+		if f, err = c.sealer.Seal(f); err != nil {
+			c.r.t.Error(err)
+			return nil, false
+		}
+	}
+	return &f, true
 }
 
 // pattern is a bar that crosses a coloured field.

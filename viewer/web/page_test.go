@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/seal"
 )
 
 // The page in a real Chromium, against the real server and a real broker. Where LENSBUS_SCREENSHOTS
@@ -30,6 +31,7 @@ func TestPage(t *testing.T) {
 		"cameras come and go":        testPageComeAndGo,
 		"no signal and back":         testPageNoSignal,
 		"hostile text is text":       testPageHostileText,
+		"sealed pictures":            testPageSealed,
 		"one large and back":         testPageLarge,
 		"keys":                       testPageKeys,
 		"resolution changes":         testPageResolution,
@@ -115,7 +117,27 @@ func testPageNoSignal(t *testing.T, r *pageRig) {
 	// A publisher that dies says nothing any more.
 	front.stop()
 	r.waitState("front", "nosignal")
-	r.wait(cover("front")+`.includes("No pictures arrive.") || `+cover("front")+`.includes("Nothing is heard")`, "the reason")
+	r.wait(cover("front")+`.includes("No picture for 2 s.") || `+cover("front")+`.includes("Nothing is heard")`, "the reason")
+}
+
+// A page without the key says why it shows nothing, in the grid and large.
+func testPageSealed(t *testing.T, r *pageRig) {
+	key, err := seal.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealer, err := seal.NewSealer(key, []seal.Public{key.Public()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.camera("vault", 320, 240).set(func(c *pageCamera) { c.sealer, c.epoch = sealer, frame.NewEpoch() })
+	r.open("")
+	r.waitState("vault", "nosignal")
+	r.wait(cover("vault")+`.includes("Its pictures are sealed, and there is no key here")`, "the reason")
+	r.shot("sealed")
+	r.open("#vault")
+	r.waitLarge("vault", "nosignal")
+	r.wait(`document.body.textContent.includes("Its pictures are sealed, and there is no key here")`, "the reason, large")
 }
 
 func testPageHostileText(t *testing.T, r *pageRig) {

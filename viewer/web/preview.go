@@ -5,6 +5,7 @@ import (
 
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/viewer"
 )
 
 // previewWait is how long a preview may take to come before the camera's frames are shown in its
@@ -22,6 +23,7 @@ type standIn struct {
 	made   string    // the epoch of the last preview
 	live   *bus.Live // nil: not needed
 	reader *bus.Reader[frame.Frame]
+	sealed viewer.Sealed
 }
 
 // ready is like Reader.Ready; it blocks for ever where nothing stands in.
@@ -51,7 +53,15 @@ func (s *standIn) consider(now time.Time) {
 	if err != nil { // closed
 		return
 	}
-	s.live, s.reader = live, live.Reader()
+	s.live, s.reader, s.sealed = live, live.Reader(), viewer.Sealed{}
+}
+
+// unopened is why the frames that stand in cannot be opened; empty: they can, or none come.
+func (s *standIn) unopened(now time.Time) string {
+	if s.live == nil {
+		return ""
+	}
+	return s.sealed.Why(s.live.Stats(), now)
 }
 
 // previewed takes note of a preview: nothing needs to stand in for it.

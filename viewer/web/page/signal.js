@@ -64,7 +64,7 @@ export function judge({ socket, reachable, signal, camera, gone, sinceDrawn, sin
 function because(state, reason, camera) {
   if (camera.silent) return "Nothing is heard of its publisher.";
   const text = stateText[state];
-  if (text === undefined) return camera.reason ? sentence(camera.reason) : "No pictures arrive.";
+  if (text === undefined) return reason ? `${sentence(reason)}.` : "No pictures arrive.";
   return reason ? `${sentence(text)}: ${reason}` : `${sentence(text)}.`;
 }
 
