@@ -16,7 +16,7 @@ GOTESTFLAGS ?=
 
 TEST     := -buildvcs=false -timeout 20m $(GOTESTFLAGS)
 # Packages whose tests start servers, processes and browsers. OpenCV changes none of their code.
-ONCE     := broker bus recorder test/clock test/e2e test/nemesis viewer/web
+ONCE     := broker bus publisher publisher/source publisher/source/worker recorder recorder/index recorder/segment seal test/clock test/e2e test/nemesis viewer/web
 # Packages whose tests watch the age of pictures, which a busy machine makes old: one at a time.
 ALONE    := bus test/e2e viewer/web viewer/window
 EMPTY    :=
