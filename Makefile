@@ -110,11 +110,11 @@ test: ## All tests, without OpenCV and with it (race detector); installs what th
 	@if $(HAVE_OPENCV); then \
 		echo "NOT RUN twice, because they take minutes: $(ONCE); they run below, with OpenCV and the race detector"; \
 		failed=0; set -x; \
-		CGO_ENABLED=0 .ci/gotest $(TEST) -p 1 -- $$($(GO) list -buildvcs=false ./... | grep -vE '$(call either,$(ONCE))') || failed=1; \
+		CGO_ENABLED=0 $(GO) test $(TEST) -p 1 $$($(GO) list -buildvcs=false ./... | grep -vE '$(call either,$(ONCE))') || failed=1; \
 		$(MAKE) --no-print-directory test-opencv || failed=1; \
 		exit $$failed; \
 	else \
-		(set -x; CGO_ENABLED=0 .ci/gotest $(TEST) -p 1 -- ./...); \
+		(set -x; CGO_ENABLED=0 $(GO) test $(TEST) -p 1 ./...); \
 		echo "NOT TESTED: everything that needs OpenCV, which is missing here; make deps says more" >&2; \
 	fi
 
@@ -122,8 +122,8 @@ test: ## All tests, without OpenCV and with it (race detector); installs what th
 test-opencv:
 	CGO_ENABLED=1 $(GO) vet -tags $(OPENCV_TAGS) ./...
 	all=$$($(GO) list -buildvcs=false -tags $(OPENCV_TAGS) ./...); failed=0; set -x; \
-	CGO_ENABLED=1 .ci/gotest $(TEST) -p 2 -race -tags $(OPENCV_TAGS) -- $$(grep -vE '$(call either,$(ALONE))' <<<"$$all") || failed=1; \
-	CGO_ENABLED=1 .ci/gotest $(TEST) -p 1 -race -tags $(OPENCV_TAGS) -- $$(grep -E '$(call either,$(ALONE))' <<<"$$all") || failed=1; \
+	CGO_ENABLED=1 $(GO) test $(TEST) -p 2 -race -tags $(OPENCV_TAGS) $$(grep -vE '$(call either,$(ALONE))' <<<"$$all") || failed=1; \
+	CGO_ENABLED=1 $(GO) test $(TEST) -p 1 -race -tags $(OPENCV_TAGS) $$(grep -E '$(call either,$(ALONE))' <<<"$$all") || failed=1; \
 	exit $$failed
 
 .PHONY: test-v4l2
