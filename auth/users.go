@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -85,22 +86,37 @@ func EncodeUsers(users []User) []byte {
 
 // ReadUsers reads a users file. One that others than its owner can write is refused.
 func ReadUsers(path string) ([]User, error) {
-	info, err := os.Stat(path)
+	data, err := ReadUsersFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("users: %w", err)
-	}
-	if info.Mode().IsRegular() && info.Mode().Perm()&0o022 != 0 {
-		return nil, fmt.Errorf("users: others can write %s (mode %04o): chmod 644 it, and look at who is in it", path, info.Mode().Perm())
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("users: %w", err)
+		return nil, err
 	}
 	users, err := ParseUsers(data)
 	if err != nil {
 		return nil, fmt.Errorf("users file %s: %w", path, err)
 	}
 	return users, nil
+}
+
+// ReadUsersFile returns the content of a users file, for [ParseUsers]. One that others than its owner can
+// write is refused.
+func ReadUsersFile(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("users: %w", err)
+	}
+	defer file.Close()
+	info, err := file.Stat() // of what is read, not of what has the name by then
+	if err != nil {
+		return nil, fmt.Errorf("users: %w", err)
+	}
+	if info.Mode().IsRegular() && info.Mode().Perm()&0o022 != 0 {
+		return nil, fmt.Errorf("users: others can write %s (mode %04o): chmod 644 it, and look at who is in it", path, info.Mode().Perm())
+	}
+	data, err := io.ReadAll(file)
+	if err != nil {
+		return nil, fmt.Errorf("users: %w", err)
+	}
+	return data, nil
 }
 
 // find returns where the user of that name is, -1 for nowhere.

@@ -50,8 +50,22 @@ func (a authFlags) open() (*auth.Folder, error) {
 	return auth.Open(dir), nil
 }
 
-type authInitCommand struct {
+// changeFlags are for who changes the users: a broker elsewhere has to know.
+type changeFlags struct {
 	authFlags
+	Broker string `env:"LENSBUS_AUTH_BROKER" placeholder:"DIR" help:"Put what a broker reads into this folder too, for its --auth: users and certificates, and neither the CA's key nor credentials. Default: nowhere; the broker reads the folder itself."`
+}
+
+// tell hands out to the broker, also after what failed: it may be behind from before.
+func (c changeFlags) tell(folder *auth.Folder, failed error) error {
+	if c.Broker == "" {
+		return failed
+	}
+	return errors.Join(failed, folder.HandOut(c.Broker))
+}
+
+type authInitCommand struct {
+	changeFlags
 	Host   []string `sep:"none" placeholder:"NAME" help:"Name or address by which the broker is reached, again for each; this machine's own name and loopback are always among them."`
 	Server string   `env:"LENSBUS_SERVER" placeholder:"URL" help:"The broker's URL, to write into every credentials file. Default: tls:// and the first --host, port 4222."`
 	Admin  string   `default:"admin" placeholder:"NAME" help:"Name of the first admin. Default admin."`
@@ -74,7 +88,7 @@ func (c *authInitCommand) Run(s *session) error {
 	if errors.Is(err, auth.ErrName) {
 		return usage(err)
 	}
-	if err != nil {
+	if err = c.tell(folder, err); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(s.Stdout, "admin's credentials: %s\nstart the broker with: lensbus broker --auth %s\n", path, folder.Path(""))
@@ -109,7 +123,7 @@ func (i issueFlags) options(folder *auth.Folder) auth.AddOptions {
 }
 
 type authAddCommand struct {
-	authFlags
+	changeFlags
 	issueFlags
 	Role    string `arg:"" enum:"admin,publisher,viewer,operator,recorder,web,site" help:"admin, publisher, viewer, operator (a viewer that may change settings), recorder, web or site (a broker that connects as a leaf node)."`
 	Name    string `arg:"" help:"The user's name. A publisher's is its camera's, unless --cameras says otherwise."`
@@ -157,7 +171,7 @@ func (c *authAddCommand) Run(s *session) error {
 	if errors.Is(err, auth.ErrName) {
 		return usage(err)
 	}
-	if err != nil {
+	if err = c.tell(folder, err); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(s.Stdout, path)
@@ -191,7 +205,7 @@ func cameraList(text string) (ids []frame.CameraID, all bool, err error) {
 }
 
 type authRmCommand struct {
-	authFlags
+	changeFlags
 	Name string `arg:"" help:"The user."`
 }
 
@@ -200,11 +214,11 @@ func (c *authRmCommand) Run(*session) error {
 	if err != nil {
 		return err
 	}
-	return folder.Remove(c.Name)
+	return c.tell(folder, folder.Remove(c.Name))
 }
 
 type authRotateCommand struct {
-	authFlags
+	changeFlags
 	Server      string   `env:"LENSBUS_SERVER" placeholder:"URL" help:"The broker's URL, to write into the credentials. Default: what the old ones say."`
 	Certificate bool     `help:"Make a client certificate too. Default: where the old credentials have one."`
 	Name        string   `arg:"" optional:"" help:"The user. Without one, the broker's certificate is made anew."`
@@ -223,10 +237,10 @@ func (c *authRotateCommand) Run(s *session) error {
 				return err
 			}
 		}
-		return folder.Certify(hosts)
+		return c.tell(folder, folder.Certify(hosts))
 	}
 	path, err := folder.Rotate(c.Name, auth.AddOptions{Server: c.Server, Certificate: c.Certificate})
-	if err != nil {
+	if err = c.tell(folder, err); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(s.Stdout, path)

@@ -21,7 +21,7 @@ import (
 // authEnsureCommand makes whatever is missing and leaves the rest, so that a program which starts a
 // lensbus can run it every time: the first time it makes everything.
 type authEnsureCommand struct {
-	authFlags
+	changeFlags
 	Host    []string `sep:"none" placeholder:"NAME" help:"Name or address by which the broker is reached, again for each. A certificate without one of them, or near its end, is made anew."`
 	Server  string   `env:"LENSBUS_SERVER" placeholder:"URL" help:"The broker's URL, to write into new credentials. Default: tls:// and the first --host, port 4222."`
 	User    []string `sep:"none" placeholder:"ROLE:NAME[:ID,…[:DURABLE]]" help:"A user of the broker, again for each; cameras and, of a recorder, --durable as for lensbus auth add. One that has other rights is made anew."`
@@ -51,6 +51,14 @@ func (c *authEnsureCommand) Run(s *session) error {
 	if server == "" && len(c.Host) > 0 {
 		server = "tls://" + c.Host[0] + ":4222"
 	}
+	if err := c.tell(folder, c.ensureUsers(s, folder, users, server)); err != nil {
+		return err
+	}
+	return c.ensurePeople(s, folder)
+}
+
+// ensureUsers makes sure of all that the broker reads.
+func (c *authEnsureCommand) ensureUsers(s *session, folder *auth.Folder, users []auth.User, server string) error {
 	if err := c.ensureFolder(s, folder, server); err != nil {
 		return err
 	}
@@ -59,7 +67,7 @@ func (c *authEnsureCommand) Run(s *session) error {
 			return err
 		}
 	}
-	return c.ensurePeople(s, folder)
+	return nil
 }
 
 // parseUser reads ROLE:NAME[:ID,…[:DURABLE]].
