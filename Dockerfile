@@ -17,7 +17,7 @@ RUN go mod download
 COPY . .
 # A volume that is mounted on one of these folders for the first time gets its owner, so that what is
 # in it can be written without root.
-RUN for dir in auth credentials credentials/cameras credentials/recorder credentials/page credentials/usb \
+RUN for dir in auth broker-auth credentials credentials/cameras credentials/recorder credentials/page credentials/usb \
         credentials/ip credentials/prometheus people recordings streams state; do \
         install -d -m 0700 -o 65534 -g 65534 /out/$dir; \
     done \
