@@ -6,12 +6,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 
@@ -20,23 +18,36 @@ import (
 )
 
 // access is who may do what on a broker, and how its clients know it. It is read from files, and
-// again when they change.
+// again when they change: see gate.
 type access struct {
-	usersFile                  string // "": nobody is asked who he is
-	certificate, key, ca       string // files; "" each
-	clientCertificates         bool
-	inside                     auth.User // this process
-	credentials                auth.Credentials
-	users, pair, pairKey, pool []byte // what was read
+	usersFile            string // "": nobody is asked who he is
+	certificate, key, ca string // files; "" each
+	clientCertificates   bool
+	inside               auth.User // this process
+	credentials          auth.Credentials
+
+	taken accessFiles // what the server has taken
 
 	mu     sync.Mutex
-	people []auth.User // that the broker lets in now
+	people []auth.User // of taken
 }
 
-func (a *access) letIn(users []auth.User) {
+// accessFiles is what the files say; nil each that is not asked for.
+type accessFiles struct {
+	users, pair, pairKey, pool []byte
+}
+
+func (f accessFiles) equal(other accessFiles) bool {
+	return bytes.Equal(f.users, other.users) && bytes.Equal(f.pair, other.pair) &&
+		bytes.Equal(f.pairKey, other.pairKey) && bytes.Equal(f.pool, other.pool)
+}
+
+// hold says what the server has taken. Nothing here says before that who may do what.
+func (a *access) hold(files accessFiles, people []auth.User) {
+	a.taken = files
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.people = users
+	a.people = people
 }
 
 func (a *access) now() []auth.User {
@@ -117,36 +128,28 @@ func newAccess(config Config) (*access, error) {
 	return a, nil
 }
 
-// changed reads the files and returns whether one is other than before.
-func (a *access) changed() (bool, error) {
-	read := func(path string, wanted bool) ([]byte, error) {
-		if !wanted {
-			return nil, nil
-		}
-		return os.ReadFile(path)
+// read reads the files.
+func (a *access) read() (f accessFiles, err error) {
+	var err1, err2, err3, err4 error
+	if a.usersFile != "" {
+		f.users, err1 = auth.ReadUsersFile(a.usersFile)
 	}
-	users, err1 := read(a.usersFile, a.usersFile != "")
-	pair, err2 := read(a.certificate, true)
-	pairKey, err3 := read(a.key, true)
-	pool, err4 := read(a.ca, a.clientCertificates)
+	f.pair, err2 = os.ReadFile(a.certificate)
+	f.pairKey, err3 = os.ReadFile(a.key)
+	if a.clientCertificates {
+		f.pool, err4 = os.ReadFile(a.ca)
+	}
 	if err := errors.Join(err1, err2, err3, err4); err != nil {
-		return false, fmt.Errorf("read who may use the broker: %w", err)
+		return accessFiles{}, fmt.Errorf("read who may use the broker: %w", err)
 	}
-	if bytes.Equal(users, a.users) && bytes.Equal(pair, a.pair) && bytes.Equal(pairKey, a.pairKey) && bytes.Equal(pool, a.pool) {
-		return false, nil
-	}
-	a.users, a.pair, a.pairKey, a.pool = users, pair, pairKey, pool
-	return true, nil
+	return f, nil
 }
 
-// forget makes changed say so the next time.
-func (a *access) forget() { a.users, a.pair, a.pairKey, a.pool = nil, nil, nil, nil }
-
-// apply puts what the files say into the server's options.
-func (a *access) apply(opts *server.Options) error {
-	pair, err := tls.X509KeyPair(a.pair, a.pairKey)
+// options puts what the files say into a server's options and returns who is in them.
+func (a *access) options(files accessFiles, opts *server.Options) ([]auth.User, error) {
+	pair, err := tls.X509KeyPair(files.pair, files.pairKey)
 	if err != nil {
-		return fmt.Errorf("certificate %s: %w", a.certificate, err)
+		return nil, fmt.Errorf("certificate %s: %w", a.certificate, err)
 	}
 	opts.TLS, opts.TLSTimeout = true, handshakeSeconds
 	opts.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}
@@ -154,19 +157,19 @@ func (a *access) apply(opts *server.Options) error {
 		opts.TLSVerify = true
 		opts.TLSConfig.ClientAuth = tls.RequireAndVerifyClientCert
 		opts.TLSConfig.ClientCAs = x509.NewCertPool()
-		if !opts.TLSConfig.ClientCAs.AppendCertsFromPEM(a.pool) {
-			return fmt.Errorf("CA %s: no certificate in PEM", a.ca)
+		if !opts.TLSConfig.ClientCAs.AppendCertsFromPEM(files.pool) {
+			return nil, fmt.Errorf("CA %s: no certificate in PEM", a.ca)
 		}
 	}
 	if opts.LeafNode.Port != 0 {
 		opts.LeafNode.TLSConfig, opts.LeafNode.TLSTimeout = opts.TLSConfig.Clone(), handshakeSeconds
 	}
 	if a.usersFile == "" {
-		return nil
+		return nil, nil
 	}
-	users, err := auth.ReadUsers(a.usersFile)
+	users, err := auth.ParseUsers(files.users)
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("users file %s: %w", a.usersFile, err)
 	}
 	opts.AuthTimeout, opts.LeafNode.AuthTimeout = handshakeSeconds, handshakeSeconds
 	opts.Nkeys = []*server.NkeyUser{natsUser(a.inside)}
@@ -175,8 +178,7 @@ func (a *access) apply(opts *server.Options) error {
 	for _, u := range users {
 		opts.Nkeys = append(opts.Nkeys, natsUser(u))
 	}
-	a.letIn(users)
-	return nil
+	return users, nil
 }
 
 // handshakeSeconds is how long a client has to say who it is.
@@ -191,61 +193,4 @@ func natsUser(u auth.User) *server.NkeyUser {
 		Publish:   &server.SubjectPermission{Allow: rights.Publish},
 		Subscribe: &server.SubjectPermission{Allow: rights.Subscribe},
 	}}
-}
-
-// accessEvery is how often the files are looked at.
-const accessEvery = time.Second
-
-// gate keeps a server to what the files of access say.
-type gate struct {
-	stop chan struct{}
-	done sync.WaitGroup
-}
-
-// keep looks at the files until close. A wrong one is logged and changes nothing.
-func keep(nats *server.Server, opts *server.Options, a *access, log *slog.Logger) *gate {
-	g := &gate{stop: make(chan struct{})}
-	g.done.Go(func() {
-		tick := time.NewTicker(accessEvery)
-		defer tick.Stop()
-		said := ""
-		for {
-			select {
-			case <-g.stop:
-				return
-			case <-tick.C:
-			}
-			changed, err := a.changed()
-			if err == nil && changed {
-				next, before := opts.Clone(), sites(a.now())
-				if err = a.apply(next); err == nil {
-					err = nats.ReloadOptions(next)
-				}
-				if err == nil {
-					if !slices.Equal(sites(a.now()), before) {
-						dismissSites(nats)
-					}
-					log.Info("who may use the broker has changed", "users", len(next.Nkeys))
-				} else { // it may be right the next time with the same content: a mode, a moment
-					a.forget()
-				}
-			}
-			if err != nil && err.Error() != said {
-				log.Error("who may use the broker: the files are wrong, what was before still holds", "error", err)
-			}
-			if said = ""; err != nil {
-				said = err.Error()
-			}
-		}
-	})
-	return g
-}
-
-// close waits. g may be nil.
-func (g *gate) close() {
-	if g == nil {
-		return
-	}
-	close(g.stop)
-	g.done.Wait()
 }

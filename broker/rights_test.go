@@ -3,8 +3,6 @@ package broker
 import (
 	"errors"
 	"fmt"
-	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -396,62 +394,6 @@ func TestRightsInUse(t *testing.T) {
 	}
 	if n != 3 {
 		t.Errorf("%d messages, %v", n, batch.Error())
-	}
-}
-
-// Who is removed is cut off at once; nobody else notices.
-func TestUsersChangeWhileTheyAreConnected(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "auth")
-	folder := auth.Open(dir)
-	if _, err := folder.Init(auth.InitOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	var log lockedBuffer
-	s, err := Start(t.Context(), Config{Listen: "127.0.0.1:0", Auth: dir}, slog.New(slog.NewTextHandler(&log, nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
-	alice, bobs := enter(t, s, user(t, folder, "alice", auth.Viewer, "front")), user(t, folder, "bob", auth.Viewer, "front")
-	bob := enter(t, s, bobs)
-	sub, err := bob.SubscribeSync("cam.front.frame")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := bob.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	if err := folder.Remove("alice"); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, func() bool { return alice.IsClosed() })
-	front := enter(t, s, user(t, folder, "front", auth.Publisher, "front"))
-	if err := front.Publish("cam.front.frame", []byte("picture")); err != nil {
-		t.Fatal(err)
-	}
-	if m, err := sub.NextMsg(20 * time.Second); err != nil || string(m.Data) != "picture" {
-		t.Errorf("bob, who has nothing to do with it: %v, %v", m, err)
-	}
-	if stats := bob.Stats(); stats.Reconnects > 0 || !bob.IsConnected() {
-		t.Errorf("bob was disconnected: %+v", stats)
-	}
-	// A file that makes no sense changes nothing, also once it has been looked at; the next one holds.
-	path := filepath.Join(dir, auth.UsersFile)
-	before, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := auth.WriteFile(path, []byte("nonsense\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, func() bool { return strings.Contains(log.String(), "the files are wrong") })
-	enter(t, s, bobs)
-	if err := auth.WriteFile(path, before, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	enter(t, s, user(t, folder, "carol", auth.Viewer, "front"))
-	if err := bob.Flush(); err != nil || bob.Stats().Reconnects > 0 {
-		t.Errorf("bob, after a wrong file: %v, %+v", err, bob.Stats())
 	}
 }
 

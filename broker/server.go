@@ -90,12 +90,15 @@ func (s *Server) start(ctx context.Context, config Config) error {
 		return err
 	}
 	if s.access != nil {
-		if _, err := s.access.changed(); err != nil {
+		files, err := s.access.read()
+		if err != nil {
 			return err
 		}
-		if err := s.access.apply(opts); err != nil {
+		people, err := s.access.options(files, opts)
+		if err != nil {
 			return err
 		}
+		s.access.hold(files, people) // of a server that is none yet
 	}
 	if err := s.openStore(opts, config); err != nil {
 		return err
