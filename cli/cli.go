@@ -58,7 +58,7 @@ type grammar struct {
 	Auth          authCommand      `cmd:"" help:"Users of a broker of one's own: who may publish, watch, record."`
 	Health        healthCommand    `cmd:"" help:"Ask a lensbus whether it can do its work: exit code 0 or 1."`
 	ShowVersion   versionCommand   `cmd:"" name:"version" help:"Print the version and what is built in."`
-	Manual        manualCommand    `cmd:"" hidden:"" help:"The pages of man and the completion of bash, for a package."`
+	Manual        manualCommand    `cmd:"" hidden:"" help:"The pages of man and the completions of shells, for a package."`
 	CaptureWorker workerCommand    `cmd:"" hidden:"" help:"One camera's capture, for a publisher to start."`
 }
 

@@ -1,20 +1,19 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
 )
 
 // manualCommand writes what a package of the program has besides the program, from the same grammar as
-// --help: pages for man, and what bash completes.
+// --help: pages for man, and what bash, zsh and fish complete.
 type manualCommand struct {
-	Dir  string `required:"" placeholder:"DIR" help:"Write lensbus.1, and lensbus-COMMAND.1 for each command, there."`
-	Bash string `placeholder:"FILE" help:"Write bash's completion there."`
+	Dir string `required:"" placeholder:"DIR" help:"Write lensbus.1, lensbus-COMMAND.1 for each command, and the completions lensbus.bash, _lensbus of zsh and lensbus.fish there."`
 }
 
 func (c *manualCommand) Run(s *session, k *kong.Context) error {
@@ -36,10 +35,12 @@ func (c *manualCommand) Run(s *session, k *kong.Context) error {
 			return err
 		}
 	}
-	if c.Bash == "" {
-		return nil
-	}
-	return write(c.Bash, completion(root))
+	all := places(root)
+	return errors.Join(
+		write(filepath.Join(c.Dir, "lensbus.bash"), bashCompletion(all)),
+		write(filepath.Join(c.Dir, "_lensbus"), zshCompletion(all)),
+		write(filepath.Join(c.Dir, "lensbus.fish"), fishCompletion(all)),
+	)
 }
 
 // visible are the commands below a node that help lists.
@@ -161,56 +162,4 @@ func options(b *strings.Builder, flags []*kong.Flag) {
 			fmt.Fprintf(b, "Environment:\n.BR %s .\n", roff(strings.Join(flag.Envs, ", ")))
 		}
 	}
-}
-
-// completion is a function for bash that knows each command's subcommands and flags. Behind a flag that
-// takes a value it leaves the word to bash, which completes files.
-func completion(root *kong.Node) string {
-	var b strings.Builder
-	b.WriteString(`# bash completion for lensbus; made from its command line.
-_lensbus() {
-	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} path= word
-	COMPREPLY=()
-	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-		case "$path $word" in
-`)
-	var paths []string
-	nodes := map[string]*kong.Node{"": root}
-	var walk func(n *kong.Node, path string)
-	walk = func(n *kong.Node, path string) {
-		for _, child := range visible(n) {
-			next := path + " " + child.Name
-			paths, nodes[next] = append(paths, next), child
-			walk(child, next)
-		}
-	}
-	walk(root, "")
-	fmt.Fprintf(&b, "\t\t%s) path=\"$path $word\" ;;\n\t\tesac\n\tdone\n", `"`+strings.Join(paths, `"|"`)+`"`)
-	b.WriteString("\tlocal words= values=\n\tcase \"$path\" in\n")
-	for _, path := range append([]string{""}, paths...) {
-		var words, values []string
-		for _, child := range visible(nodes[path]) {
-			words = append(words, child.Name)
-		}
-		for _, group := range nodes[path].AllFlags(true) {
-			for _, flag := range group {
-				words = append(words, "--"+flag.Name)
-				if !flag.IsBool() {
-					values = append(values, "--"+flag.Name)
-					if flag.Short != 0 {
-						values = append(values, "-"+string(flag.Short))
-					}
-				}
-			}
-		}
-		slices.Sort(values)
-		fmt.Fprintf(&b, "\t%q) words=%q values=%q ;;\n", path, strings.Join(words, " "), " "+strings.Join(values, " ")+" ")
-	}
-	b.WriteString(`	esac
-	[[ $values == *" $prev "* ]] && return
-	COMPREPLY=($(compgen -W "$words" -- "$cur"))
-}
-complete -o default -F _lensbus lensbus
-`)
-	return b.String()
 }

@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -16,7 +15,7 @@ func manual(t *testing.T) (dir string) {
 	dir = t.TempDir()
 	var errs bytes.Buffer
 	code := Main(Program{
-		Version: "v1.2-3", Args: []string{"manual", "--dir", dir, "--bash", filepath.Join(dir, "lensbus.bash")},
+		Version: "v1.2-3", Args: []string{"manual", "--dir", dir},
 		Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: &errs,
 	})
 	if code != 0 {
@@ -63,41 +62,6 @@ func TestManualIsWhatManUnderstands(t *testing.T) {
 		cmd.Stderr = &warnings
 		if err := cmd.Run(); err != nil || warnings.Len() > 0 {
 			t.Errorf("%s: %v\n%s", page, err, &warnings)
-		}
-	}
-}
-
-func TestCompletion(t *testing.T) {
-	bash, err := exec.LookPath("bash")
-	if err != nil {
-		t.Skip("NOT TESTED: bash's completion, because there is no bash on this machine")
-	}
-	file := filepath.Join(manual(t), "lensbus.bash")
-	for _, c := range []struct {
-		line []string // the last word is the one at the cursor
-		want []string // among what is offered; nil: nothing is
-	}{
-		{[]string{"lensbus", "rec"}, []string{"record"}},
-		{[]string{"lensbus", "auth", ""}, []string{"init", "page", "--help"}},
-		{[]string{"lensbus", "auth", "page", "r"}, []string{"rm", "reset"}},
-		{[]string{"lensbus", "web", "--li"}, []string{"--listen"}},
-		{[]string{"lensbus", "--log-level", "debug", "record", "--du"}, []string{"--durable"}},
-		{[]string{"lensbus", "up", "-c", ""}, nil}, // files, which bash does
-		{[]string{"lensbus", "capture"}, nil},
-	} {
-		script := `source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lensbus; echo "${COMPREPLY[@]}"`
-		out, err := exec.CommandContext(t.Context(), bash, append([]string{"-c", script, "bash", file}, c.line...)...).CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		offered := strings.Fields(string(out))
-		for _, want := range c.want {
-			if !slices.Contains(offered, want) {
-				t.Errorf("%q: offered %q, want %s", c.line, offered, want)
-			}
-		}
-		if c.want == nil && len(offered) > 0 {
-			t.Errorf("%q: offered %q", c.line, offered)
 		}
 	}
 }
