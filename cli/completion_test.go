@@ -52,7 +52,8 @@ func blocks(t *testing.T, program string, args ...string) (all [][]string) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.WaitDelay = time.Minute
-	cmd.Env = append(cmd.Environ(), "HOME="+t.TempDir(), "TERM=xterm")
+	home := t.TempDir()
+	cmd.Env = append(cmd.Environ(), "HOME="+home, "TMPDIR="+home, "TERM=xterm")
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
 	out, err := cmd.Output()

@@ -2,8 +2,7 @@
 # that completes with FOLDER/_lensbus, and prints what it offers: a line for each word, an empty one at the end.
 zmodload zsh/zpty
 folder=$1; shift
-setup=$(mktemp)
-trap 'rm -f $setup $setup.words' EXIT
+setup=$(mktemp) # whoever starts this takes TMPDIR away again
 cat >$setup <<'INNER'
 PROMPT= RPROMPT= LISTMAX=10000
 unsetopt prompt_sp zle_bracketed_paste 2>/dev/null
@@ -31,7 +30,7 @@ bindkey '^O' end-line
 print -r -- "@ready@"
 INNER
 : >$setup.words
-zpty inner "WORDS=$setup.words zsh -f -i"
+zpty inner "WORDS=$setup.words exec zsh -f -i"
 zpty -w inner "fpath=(${(q)folder} \$fpath); source $setup"
 zpty -r -m inner said '*@ready@*' || exit 1
 [[ $said == *'@known@'* ]] || { print -u 2 "zsh does not know whose completion this is"; exit 1; }
@@ -39,5 +38,7 @@ for line; do
 	zpty -w -n inner "$line"$'\x14\x0f'
 	zpty -r -m inner said '*@done@*' || exit 1
 done
+zpty -w inner exit
+while zpty -r inner said; do :; done # until it is gone
 zpty -d inner
 cat $setup.words
