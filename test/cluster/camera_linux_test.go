@@ -39,6 +39,7 @@ func connect(t testing.TB, server string, credentials *auth.Credentials) *bus.Co
 // camera publishes frames that are to be recorded, and knows how each came out.
 type camera struct {
 	id     frame.CameraID
+	size   int // bytes of a frame, about
 	ledger *ledger.Ledger
 	out    *bus.Publisher
 	stop   context.CancelFunc
@@ -46,10 +47,12 @@ type camera struct {
 	told   chan struct{}
 
 	mu        sync.Mutex
+	shown     uint64 // frames that there were, whether there was a connection or not
 	sent      uint64 // number of the newest frame
 	confirmed int
-	last      time.Time     // when a frame was confirmed
-	outage    time.Duration // the longest time without
+	numbers   map[uint64]bool // of those
+	last      time.Time       // when a frame was confirmed
+	outage    time.Duration   // the longest time without
 }
 
 // shoot begins to publish a camera's frames, of some bytes each, until finish or the test's end.
@@ -60,7 +63,7 @@ func shoot(t testing.TB, conn *bus.Conn, id frame.CameraID, fps float64, size in
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	c := &camera{id: id, ledger: ledger.New(), out: out, stop: cancel, ended: make(chan struct{}), told: make(chan struct{}, 1), last: time.Now()}
+	c := &camera{id: id, size: size, ledger: ledger.New(), out: out, stop: cancel, ended: make(chan struct{}), told: make(chan struct{}, 1), last: time.Now(), numbers: make(map[uint64]bool)}
 	out.TellStored(c.tell)
 	fill := make([]byte, max(0, size-2000))
 	random := rand.NewChaCha8([32]byte{})
@@ -82,6 +85,7 @@ func (c *camera) tell(o bus.StoredOutcome) {
 		c.mu.Lock()
 		now := time.Now()
 		c.confirmed++
+		c.numbers[o.Seq] = true
 		c.outage, c.last = max(c.outage, now.Sub(c.last)), now
 		c.mu.Unlock()
 	}
@@ -103,6 +107,9 @@ func (c *camera) run(ctx context.Context, every time.Duration, fill []byte) {
 		}
 		f := frame.Frame{Camera: c.id, Epoch: epoch, Seq: seq, Captured: time.Now(), Codec: frame.JPEG, Width: 64, Height: 48, Key: true, Data: picture(seq, fill)}
 		c.ledger.Published(&f)
+		c.mu.Lock()
+		c.shown++
+		c.mu.Unlock()
 		if err := c.out.PublishStored(context.Background(), &f); err == nil { // else it is not sent
 			c.mu.Lock()
 			c.sent = seq
@@ -133,19 +140,31 @@ func picture(seq uint64, fill []byte) []byte {
 	return append(data, plain[2:]...)
 }
 
-// counted returns how many frames were sent and confirmed.
-func (c *camera) counted() (sent uint64, confirmed int) {
+// counted returns how many frames there were, and how many were sent and confirmed.
+func (c *camera) counted() (shown, sent uint64, confirmed int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.sent, c.confirmed
+	return c.shown, c.sent, c.confirmed
+}
+
+// missing is how many frames after one number and up to another are confirmed and not there.
+func (c *camera) missing(there map[uint64]bool, after, upTo uint64) (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for seq := range c.numbers {
+		if seq > after && seq <= upTo && !there[seq] {
+			n++
+		}
+	}
+	return n
 }
 
 // confirms waits until so many more frames are confirmed.
 func (c *camera) confirms(t testing.TB, more int) {
 	t.Helper()
-	_, before := c.counted()
+	_, _, before := c.counted()
 	eventually(t, fmt.Sprintf("%d more frames of %s are confirmed", more, c.id), func() bool {
-		_, now := c.counted()
+		_, _, now := c.counted()
 		return now >= before+more
 	})
 }

@@ -1,11 +1,13 @@
 package cluster
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -201,42 +203,101 @@ func TestClusterLosesNothingConfirmed(t *testing.T) {
 			}},
 		}...)
 	}
+	if long() {
+		c.disk(front, gate)
+	}
+	var all []*suffering
 	for _, fault := range faults {
 		c.leader("front")
-		front.silence()
-		sent, confirmed := front.counted()
-		missed := live.missed()
+		one := suffer(fault.name, front, live, c.all()...)
 		fault.do()
 		if long() {
 			c.leader("front")
 			front.confirms(t, 20)
 		}
-		nowSent, nowConfirmed := front.counted()
-		table.add("%s\t%.1f s\t%d\t%d\t%d\t\t\t%s", fault.name, front.silence().Seconds(), nowSent-sent, nowConfirmed-confirmed, live.missed()-missed, memory(c.all()...))
+		one.over("a server " + memory(c.all()...))
+		all = append(all, one)
 	}
 	front.finish(t)
 	gate.finish(t)
 	one, two := front.recorded(t, recordings, func() {}), gate.recorded(t, recordings, stop)
-	sent, confirmed := front.counted()
-	table.add("front, in all\t\t%d\t%d\t\t%d\t%d\t%s", sent, confirmed, one.Missing, one.Recorded, memory(c.all()...))
-	sent, confirmed = gate.counted()
-	table.add("gate of the site, in all\t\t%d\t%d\t\t%d\t%d\t%s", sent, confirmed, two.Missing, two.Recorded, memory(edge))
+	for _, fault := range all {
+		fault.report(t, recordings)
+	}
+	for _, camera := range []struct {
+		*camera
+		recorded, missing int
+	}{{front, one.Recorded, one.Missing}, {gate, two.Recorded, two.Missing}} {
+		shown, sent, confirmed := camera.counted()
+		table.note("%s: %d frames, %d sent, %d confirmed, %d recorded; confirmed and lost: %d", camera.id, shown, sent, confirmed, camera.recorded, camera.missing)
+	}
+}
+
+// disk notes what a server writes to its disk, of what is published of cameras with three replicas.
+func (c *trio) disk(all ...*camera) {
+	c.t.Helper()
+	count := func() (published, written int64) {
+		for _, camera := range all {
+			_, sent, _ := camera.counted()
+			published += int64(sent) * int64(camera.size)
+		}
+		for _, server := range c.all() {
+			written += server.written()
+		}
+		return published, written
+	}
+	published, written := count()
+	after(c.t, time.Minute)
+	nowPublished, nowWritten := count()
+	table.note("of each byte that is published, each of three servers writes %.2f to its disk", float64(nowWritten-written)/3/float64(nowPublished-published))
 }
 
 // viewer counts what is seen of a camera.
-type viewer struct{ live *bus.Live }
+type viewer struct {
+	live *bus.Live
 
-func view(t testing.TB, conn *bus.Conn, id frame.CameraID) viewer {
+	mu      sync.Mutex
+	last    time.Time     // when a frame came
+	longest time.Duration // without
+}
+
+func view(t testing.TB, conn *bus.Conn, id frame.CameraID) *viewer {
 	t.Helper()
 	live, err := conn.Live(id)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = live.Close() }) // has no error
-	return viewer{live}
+	v := &viewer{live: live, last: time.Now()}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			if _, err := live.Next(ctx); err != nil {
+				return
+			}
+			v.mu.Lock()
+			now := time.Now()
+			v.longest, v.last = max(v.longest, now.Sub(v.last)), now
+			v.mu.Unlock()
+		}
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-ended
+		_ = live.Close() // has no error
+	})
+	return v
 }
 
-func (v viewer) missed() uint64 { return v.live.Stats().Missed }
+// dark returns for how long nothing was seen at most, and begins anew.
+func (v *viewer) dark() time.Duration {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	longest := max(v.longest, time.Since(v.last))
+	v.longest = 0
+	return longest
+}
 
 // after waits: what is tried is a time.
 func after(t testing.TB, d time.Duration) {

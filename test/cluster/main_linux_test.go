@@ -5,10 +5,8 @@ import (
 	"os"
 	"os/signal"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
-	"text/tabwriter"
 
 	"github.com/nats-io/nats-server/v2/server"
 
@@ -69,34 +67,4 @@ func natsServer(args []string) int {
 	s.Start()
 	s.WaitForShutdown()
 	return 0
-}
-
-// figures are what the faults have cost, for people.
-type figures struct {
-	mu   sync.Mutex
-	rows []string
-}
-
-// table has those of all tests.
-var table figures //nolint:gochecknoglobals // what TestMain prints at the end
-
-// add notes a row: its cells have a tab between.
-func (f *figures) add(format string, args ...any) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.rows = append(f.rows, fmt.Sprintf(format, args...))
-}
-
-func (f *figures) print() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if len(f.rows) == 0 || !long() {
-		return
-	}
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "FAULT\tNOTHING CONFIRMED FOR\tPUBLISHED\tCONFIRMED\tLOST LIVE\tCONFIRMED AND LOST\tRECORDED\tMEMORY PEAK")
-	for _, row := range f.rows {
-		_, _ = fmt.Fprintln(w, row)
-	}
-	_ = w.Flush() // nobody is left to tell
 }

@@ -71,7 +71,7 @@ type daemon struct {
 
 	cmd    *exec.Cmd // that runs now; nil: none
 	exited chan struct{}
-	peak   int64 // bytes of memory that the largest of its processes had
+	peak   int64 // bytes of memory that the largest of its processes had since the last measure
 }
 
 // newDaemon makes one of a role of this program. It is killed at the end of the test.
@@ -171,14 +171,39 @@ func (d *daemon) look() {
 	}
 }
 
-// memory is the most that one of them had.
+// measure begins a new peak of memory and returns the one before.
+func (d *daemon) measure() int64 {
+	d.look()
+	peak := d.peak
+	d.peak = 0
+	if d.cmd != nil {
+		_ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", d.cmd.Process.Pid), []byte("5"), 0) // a process that has ended
+	}
+	return peak
+}
+
+// memory is the most that one of them had since the last time that this was asked.
 func memory(all ...*daemon) string {
 	most := int64(0)
 	for _, d := range all {
-		d.look()
-		most = max(most, d.peak)
+		most = max(most, d.measure())
 	}
 	return fmt.Sprintf("%d MiB", most>>20)
+}
+
+// written is how many bytes it has written to disks since it began; 0 where the kernel does not say.
+func (d *daemon) written() int64 {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", d.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	for line := range bytes.Lines(data) {
+		if number, is := bytes.CutPrefix(line, []byte("write_bytes: ")); is {
+			n, _ := strconv.ParseInt(string(bytes.TrimSpace(number)), 10, 64)
+			return n
+		}
+	}
+	return 0
 }
 
 // copyConfig copies a file of configs/scale with replacements, old and new in turn, each of which must

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -93,29 +94,28 @@ func TestHubGetsWhatItHasMissed(t *testing.T) {
 	if long() {
 		breaks = []break_{{"uplink cut 5 min", cut, 5 * time.Minute}, {"uplink takes nothing 1 min", frozen, time.Minute}}
 	}
+	var all []*suffering
 	for _, b := range breaks {
-		gate.silence()
-		sent, confirmed := gate.counted()
-		missed := live.missed()
+		memory(p.site)
+		one := suffer(b.name, gate, live, p.hub)
 		before := recordedFrames(t, gate, atSite)
 		p.link.set(b.state)
 		after(t, b.lasts)
 		gate.confirms(t, 50) // the site stores, whoever is away
 		eventually(t, "the site's recorder goes on", func() bool { return recordedFrames(t, gate, atSite) >= before+40 })
-		silence := gate.silence()
 		received := live.live.Stats().Received
 		p.link.set(linked)
 		back := time.Now()
 		eventually(t, "the hub sees the camera again", func() bool { return live.live.Stats().Received > received+5 })
 		seen := time.Since(back)
-		_, upTo := gate.counted()
+		_, _, upTo := gate.counted()
 		within(t, copyPatience, "the hub has recorded what it missed", func() bool { return recordedFrames(t, gate, atHub) >= upTo })
-		if lost := live.missed() - missed; lost < 40 { // of the 50 that were stored meanwhile
+		if lost := live.live.Stats().Missed - one.before.missed; lost < 40 { // of the 50 that were stored meanwhile
 			t.Errorf("%s: only %d pictures did not get through live: was it?", b.name, lost)
 		}
-		nowSent, nowConfirmed := gate.counted()
-		table.add("%s (live again after %.1f s, all there after %.1f s)\t%.1f s\t%d\t%d\t%d\t\t\t%s", b.name, seen.Seconds(), time.Since(back).Seconds(),
-			silence.Seconds(), nowSent-sent, nowConfirmed-confirmed, live.missed()-missed, memory(p.hub, p.site))
+		one.comment = fmt.Sprintf(" (live again after %.1f s, all there after %.1f s)", seen.Seconds(), time.Since(back).Seconds())
+		one.over("hub " + memory(p.hub) + ", site " + memory(p.site))
+		all = append(all, one)
 	}
 
 	// What only the site records can be asked for from the hub.
@@ -126,12 +126,15 @@ func TestHubGetsWhatItHasMissed(t *testing.T) {
 	})
 	gate.finish(t)
 	yard.finish(t)
-	sent, confirmed := gate.counted()
 	one := gate.recorded(t, atHub, stopHub)
 	yard.recorded(t, atSite, func() {})
 	two := gate.recorded(t, atSite, stopSite)
-	table.add("recorded at the hub, in all\t\t%d\t%d\t\t%d\t%d\t%s", sent, confirmed, one.Missing, one.Recorded, memory(p.hub))
-	table.add("recorded at the site, in all\t\t%d\t%d\t\t%d\t%d\t%s", sent, confirmed, two.Missing, two.Recorded, memory(p.site))
+	for _, fault := range all {
+		fault.report(t, atHub)
+	}
+	shown, sent, confirmed := gate.counted()
+	table.note("gate of a site and its hub: %d frames, %d sent, %d confirmed; recorded at the hub %d, at the site %d; confirmed and lost: %d, %d",
+		shown, sent, confirmed, one.Recorded, two.Recorded, one.Missing, two.Missing)
 }
 
 // copyPatience is how long a copy may take to go on: its server asks the site again after up to two minutes,
@@ -193,5 +196,5 @@ func TestPicturesCrossForWatchers(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "no picture crosses once nobody watches any more", func() bool { return crossed() < 0.2 })
-	table.add("of a camera's bytes, over the uplink: %.1f %% with nobody watching, %.0f %% with one", 100*without, 100*with)
+	table.note("of a camera's bytes, over the uplink: %.1f %% with nobody watching, %.0f %% with one", 100*without, 100*with)
 }
