@@ -158,7 +158,7 @@ lint: ## Format, vet and staticcheck, without OpenCV and with it
 
 .PHONY: lint-kubernetes
 lint-kubernetes: ## The manifests in configs/kubernetes, against the types of Kubernetes
-	cd tools/kubernetes && $(GO) vet . && CGO_ENABLED=0 $(GO) test -buildvcs=false . && $(GO) run -buildvcs=false . ../../configs/kubernetes
+	cd tools/kubernetes && $(GO) vet . && CGO_ENABLED=0 $(GO) test -buildvcs=false . && $(GO) run -buildvcs=false . ../../configs/kubernetes ../../configs/kubernetes/nats/provision.yaml
 
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 

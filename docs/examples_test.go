@@ -80,7 +80,7 @@ func TestCommandsExist(t *testing.T) {
 			count++
 			line := strings.Join(words, " ")
 			switch filepath.Base(words[0]) {
-			case "nats", "nats-server", "nsc", "kubectl", "docker", "go", "curl", "ffplay", "ssh", "scp", "sudo", "export":
+			case "nats", "nats-server", "nsc", "kubectl", "helm", "docker", "go", "curl", "ffplay", "ssh", "scp", "sudo", "export":
 			case "make":
 				for _, target := range words[1:] {
 					if !regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(target) + `:`).MatchString(makefile) {

@@ -11,7 +11,7 @@ const manifestsOfLensbus = "../../configs/kubernetes"
 
 // checkFolder is what main does.
 func checkFolder(dir string) error {
-	m, err := read(dir)
+	m, err := read(dir, filepath.Join(dir, "nats", "provision.yaml"))
 	if err == nil {
 		err = m.check()
 	}
@@ -43,6 +43,9 @@ func TestSlipsAreFound(t *testing.T) {
 		{"a secret for all", "50-page.yaml", "defaultMode: 0440", "defaultMode: 0444", "others can read"},
 		{"an Ingress to nowhere", "60-ingress.yaml", "name: http", "name: https", "leads nowhere"},
 		{"a policy for no port", "70-network.yaml", "port: 4222", "port: 4223", "has no port 4223"},
+		{"a secret of another mode", "nats/provision.yaml", "secretName: broker, defaultMode: 0440", "secretName: broker, defaultMode: 0644", "others can read"},
+		{"another file besides", "nats/provision.yaml", "/etc/lensbus/broker.yaml", "/etc/lensbus/cameras.yaml", "no ConfigMap has"},
+		{"a port without probes", "nats/provision.yaml", "          resources:", "          ports: [{name: metrics, containerPort: 9464}]\n          resources:", "probe"},
 		{"no namespace", "70-network.yaml", "namespace: lensbus", "namespace: lens", `namespace "lens"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
