@@ -46,7 +46,7 @@ func TestHosts(t *testing.T) {
 		args := append([]string{"run", "--rm", "--no-deps", "auth", "auth", "add", role, name}, more...)
 		path := strings.TrimSpace(broker.compose(args...))
 		file := filepath.Join(creds, name+".creds")
-		broker.compose("cp", "broker:"+path, file)
+		broker.compose("cp", "auth:"+path, file)
 		if err := os.Chown(file, 65534, 65534); err != nil {
 			t.Skipf("NOT TESTED: roles on several hosts, because credentials cannot be given their owner: %v", err)
 		}
@@ -64,13 +64,11 @@ func TestHosts(t *testing.T) {
 	}
 	one.up("cameras")
 	two.up("cameras")
-	for i, v := range viewers {
+	for _, v := range viewers {
 		v.up("page")
 		moves(v, "front", "door")
-		for _, c := range cameras(v) {
-			if c.Age != nil && (*c.Age < -50 || *c.Age > 20_000) {
-				t.Errorf("viewer %d: %s is %v ms old", i, c.ID, *c.Age)
-			}
+		for _, id := range []string{"front", "door"} {
+			v.ages(id)
 		}
 	}
 	recorder := newStack(t, configs+"recorder-host.yml", "recorder", add("recorder", "recorder")...)
@@ -104,8 +102,7 @@ func TestHosts(t *testing.T) {
 }
 
 type camera struct {
-	ID  string   `json:"id"`
-	Age *float64 `json:"age_ms"`
+	ID string `json:"id"`
 }
 
 func cameras(s *stack) (all []camera) {

@@ -114,6 +114,7 @@ type container struct {
 		PortBindings   map[string][]struct{ HostIp string }
 	}
 	Config struct{ User string }
+	Mounts []struct{ Type, Destination string }
 }
 
 // container returns the one of a service, or false where there is none.
