@@ -43,7 +43,7 @@ type hit struct {
 type suffered struct {
 	fault
 	from, ended, to time.Time
-	memory          string
+	memory          memory
 }
 
 // suffer lets a fault happen to a world that is well, and waits until it is well again.
@@ -88,16 +88,21 @@ func (w *world) account() {
 		recordings[id] = w.read(id)
 	}
 	for _, s := range w.suffered {
-		report(row{fault: s.name, length: s.ended.Sub(s.from), memory: s.memory})
 		touched := make(map[sees]bool)
+		var rows []row
 		for _, h := range s.hit {
 			for _, what := range h.sees {
 				touched[what] = true
 			}
-			w.accountHit(s, h)
+			rows = append(rows, w.accountHit(s, h))
 		}
-		w.accountSpared(s, touched)
-		w.accountRecording(s, recordings)
+		if len(rows) == 0 {
+			rows = []row{{who: "nobody", nobody: true}}
+		}
+		rows[0].fault, rows[0].length, rows[0].memory = s.name, s.ended.Sub(s.from), s.memory
+		rows[0].spared = w.accountSpared(s, touched)
+		rows[0].recorded, rows[0].recordedOthers = w.accountRecording(s, recordings)
+		report(rows...)
 	}
 	for name, v := range w.viewers {
 		if v.bad > 0 {
@@ -106,13 +111,12 @@ func (w *world) account() {
 	}
 }
 
-func (w *world) accountHit(s suffered, h hit) {
+func (w *world) accountHit(s suffered, h hit) row {
 	w.t.Helper()
-	r := row{fault: s.name, length: s.ended.Sub(s.from), who: h.how, noticed: w.noticed(h.peers, s.from, s.to)}
+	r := row{who: h.how, noticed: w.noticed(h.peers, s.from, s.to)}
 	for _, what := range h.sees {
 		v := w.viewers[what.viewer]
-		b := v.between(what.camera, s.from, s.to)
-		r.outage, r.oldest, r.lost = max(r.outage, b.outage), max(r.oldest, b.oldest), max(r.lost, b.lost)
+		r.add(v.between(what.camera, s.from, s.to))
 		if first, ok := v.current(what.camera, s.ended); ok {
 			r.back = max(r.back, first.arrived.Sub(s.ended))
 		}
@@ -124,14 +128,22 @@ func (w *world) accountHit(s suffered, h hit) {
 	if r.back > most {
 		w.t.Errorf("%s: %s is back only %v after its end, and not within %v", s.name, h.how, r.back, most)
 	}
-	report(r)
+	return r
 }
 
-// accountSpared looks at those whom the fault is no affair of.
-func (w *world) accountSpared(s suffered, touched map[sees]bool) {
+// What those may miss whom a fault is no affair of: frames, and one in so many of those that were published.
+// A busy machine makes viewers pass over a picture now and then, as it makes publishers: what is newer comes
+// instead. A viewer that a fault does reach misses all of the frames of a second and more.
+const (
+	sparedOutage = 3 * time.Second
+	sparedFrames = 3
+	sparedOneIn  = 20
+)
+
+// accountSpared looks at those whom the fault is no affair of. It is nil where there are none.
+func (w *world) accountSpared(s suffered, touched map[sees]bool) *row {
 	w.t.Helper()
-	r := row{fault: s.name, length: s.ended.Sub(s.from), who: "all others"}
-	others := 0
+	r, others := new(row), 0
 	for name, v := range w.viewers {
 		for _, id := range v.cameras {
 			if touched[sees{name, id}] {
@@ -139,44 +151,36 @@ func (w *world) accountSpared(s suffered, touched map[sees]bool) {
 			}
 			others++
 			b := v.between(id, s.from, s.to)
-			r.outage, r.oldest, r.lost = max(r.outage, b.outage), max(r.oldest, b.oldest), max(r.lost, b.lost)
-			// A busy machine makes viewers pass over a picture now and then, as it makes publishers.
-			if b.outage > 3*time.Second || b.missed > 3+b.seen/20 {
+			r.add(b)
+			if b.outage > sparedOutage || b.missed > sparedFrames+b.seen/sparedOneIn {
 				w.t.Errorf("%s: %s, which it is no affair of, sees %s for %v not as it is, and misses %d frames of %d", s.name, name, id, b.outage, b.missed, b.missed+b.seen)
 			}
 		}
 	}
-	if others > 0 {
-		report(r)
+	if others == 0 {
+		return nil
 	}
+	return r
 }
 
-func (w *world) accountRecording(s suffered, recordings map[frame.CameraID]recorded) {
+// accountRecording returns what the recording lacks of a camera that the fault hits, and of another; nil
+// where there is none.
+func (w *world) accountRecording(s suffered, recordings map[frame.CameraID]recorded) (struck, spared *gap) {
 	w.t.Helper()
-	of := func(who string) row {
-		return row{fault: s.name, length: s.ended.Sub(s.from), who: who, isRecording: true}
-	}
-	struck, spared := of("recording"), of("recording of all others")
-	if len(s.unrecorded) == 0 {
-		spared.who = "recording"
-	}
 	for _, id := range w.recorded {
 		lost, published, hole := recordings[id].lost(s.from, s.to)
+		of := &spared
 		if slices.Contains(s.unrecorded, id) {
-			struck.lost, struck.outage = max(struck.lost, lost), max(struck.outage, hole)
-			continue
-		}
-		spared.lost, spared.outage = max(spared.lost, lost), max(spared.outage, hole)
-		if published > 0 {
+			of = &struck
+		} else if published > 0 {
 			w.t.Errorf("%s: %d frames of %s were published and are not recorded, which it is no affair of", s.name, published, id)
 		}
+		if *of == nil {
+			*of = new(gap)
+		}
+		(*of).pictures, (*of).hole = max((*of).pictures, lost), max((*of).hole, hole)
 	}
-	if len(s.unrecorded) > 0 {
-		report(struck)
-	}
-	if len(s.unrecorded) < len(w.recorded) {
-		report(spared)
-	}
+	return struck, spared
 }
 
 // noticed is how long the first of the processes took to say that it has lost its connection; 0 where

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"sync"
 	"syscall"
 	"testing"
 )
@@ -65,6 +64,8 @@ func play(role, task string) int {
 			err = t.viewer()
 		case "browser":
 			err = t.browser()
+		case "stored":
+			err = t.stored()
 		case "get":
 			err = t.get()
 		default:
@@ -80,9 +81,3 @@ func play(role, task string) int {
 
 // short makes the long faults short.
 func short() bool { return os.Getenv("HOSTS_SHORT") != "" }
-
-// table collects the figures of all tests.
-var table struct { //nolint:gochecknoglobals // what TestMain prints at the end
-	mu   sync.Mutex
-	rows []row
-}

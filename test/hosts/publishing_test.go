@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/lensbus/lensbus/auth"
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
@@ -25,7 +27,7 @@ import (
 // assignment is what a role does; each has use for some of it.
 type assignment struct {
 	Cameras     []frame.CameraID
-	Credentials string // a file
+	Credentials string // a file; empty: the broker of this host, without users
 	FPS         float64
 	Bytes       int
 	Listen      string        // of a camera
@@ -49,6 +51,9 @@ func (a assignment) number(before uint64, now time.Time) uint64 {
 func logger() *slog.Logger { return slog.New(slog.NewTextHandler(os.Stderr, nil)) }
 
 func (a assignment) connect(ctx context.Context, name string) (*bus.Conn, error) {
+	if a.Credentials == "" {
+		return bus.Connect(ctx, bus.Options{Server: "nats://127.0.0.1:4222", Name: name, Log: logger()})
+	}
 	credentials, err := auth.ReadCredentials(a.Credentials)
 	if err != nil {
 		return nil, err
@@ -169,6 +174,27 @@ func (a assignment) proof() error {
 			fmt.Fprintln(os.Stderr, err)
 		}
 	}
+}
+
+// stored prints how many frames of a camera the broker has stored.
+func (a assignment) stored() error {
+	ctx, stop := context.WithTimeout(context.Background(), 5*time.Second)
+	defer stop()
+	conn, err := a.connect(ctx, "stored")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	js, err := jetstream.New(conn.NATS())
+	if err != nil {
+		return err
+	}
+	stream, err := js.Stream(ctx, a.Cameras[0].StreamName())
+	if err != nil {
+		return err
+	}
+	fmt.Println(stream.CachedInfo().State.LastSeq)
+	return nil
 }
 
 // get prints what a path answers.

@@ -95,6 +95,7 @@ func TestRolesThatFail(t *testing.T) {
 	})
 	w.suffer(fault{name: "recorder killed", length: 5 * time.Second, begin: w.recorder.kill, end: again(w.recorder)})
 	w.suffer(fault{name: "recorder frozen", length: seconds(45, 35), begin: stop(w.recorder), end: goOn(w.recorder)})
+	// As whoever updates everything does it: one after the other, the next when all is well.
 	for _, restarted := range []struct {
 		name       string
 		process    *process
@@ -105,6 +106,8 @@ func TestRolesThatFail(t *testing.T) {
 		{"page", w.web, w.by("browser"), nil},
 		{"recorder", w.recorder, nil, nil},
 		{"publisher", publisher, w.of("hall"), []frame.CameraID{"hall"}},
+		{"viewer", eye.process, w.by("eye"), nil},
+		{"browser", browser.process, w.by("browser"), nil},
 	} {
 		var hits []hit
 		if len(restarted.sees) > 0 {

@@ -27,6 +27,7 @@ type world struct {
 	recordings           string
 
 	broker, web, recorder *process
+	site                  *process // the broker of a site of this one; most worlds have none
 	recorded              []frame.CameraID
 	cameras               map[frame.CameraID]*process // what shows pictures, where that is a process of its own
 	publishers            map[frame.CameraID]*process
@@ -151,6 +152,9 @@ func (w *world) processes() map[string]*process {
 	if w.recorder != nil {
 		all["recorder"] = w.recorder
 	}
+	if w.site != nil {
+		all["site"] = w.site
+	}
 	for id, p := range w.publishers {
 		all["publisher "+string(id)] = p
 	}
@@ -213,7 +217,9 @@ func metric(text, name string) float64 {
 func (w *world) finish() {
 	w.t.Helper()
 	for _, p := range w.publishers {
-		p.end()
+		if p.cmd != nil { // some have ended before
+			p.end()
+		}
 	}
 	calm := 0
 	eventually(w.t, "all that the broker has is recorded", func() bool {
@@ -225,8 +231,13 @@ func (w *world) finish() {
 	})
 	w.recorder.end()
 	for _, v := range w.viewers {
-		v.end()
+		if v.cmd != nil {
+			v.end()
+		}
 	}
 	w.web.end()
+	if w.site != nil {
+		w.site.end()
+	}
 	w.broker.end()
 }
