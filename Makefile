@@ -41,6 +41,8 @@ endif
 # What is built and installed, and where the Debian package goes.
 BIN ?= bin/lensbus
 DEB ?= .build/deb
+# Man pages and completions, which the program writes.
+MANUAL = $(BIN)-manual
 
 # Asked when a recipe runs, because deps may just have installed it.
 HAVE_OPENCV = pkg-config --exists opencv4 2>/dev/null && command -v g++ >/dev/null
@@ -62,6 +64,8 @@ build: ## Build bin/lensbus, with OpenCV where its development package is
 		echo "building $(BIN) $(VERSION) without OpenCV: no v4l2:, file:, rtsp: and opencv: sources, no window (make deps installs it)"; \
 		CGO_ENABLED=0 $(GO) build $(BUILD) -o $(BIN) .; \
 	fi
+	@rm -rf $(MANUAL); $(BIN) manual --dir $(MANUAL) && gzip -9n $(MANUAL)/*.1 || \
+		echo "no man pages and completions, and so nothing to install: $(BIN) does not run here" >&2
 
 .PHONY: deps
 deps: ## Install OpenCV's development package and a C++ compiler where they are missing
@@ -74,26 +78,58 @@ clean: ## Remove what was built
 ##@ Install
 prefix  ?= /usr/local
 DESTDIR ?=
+# Where zsh looks by itself; Debian's looks in vendor-completions for what comes by packages.
+zshdir  ?= $(prefix)/share/zsh/site-functions
+INSTALLED := $(DESTDIR)$(prefix)
 
+# It copies what build has made and makes nothing: as root, no compiler runs and nothing here changes owner.
 .PHONY: install
-install: build install-only ## Install program, man pages, completion, systemd's units and their files (prefix, DESTDIR)
-
-.PHONY: install-only
-install-only:
-	install -D -m 0755 $(BIN) $(DESTDIR)$(prefix)/bin/lensbus
-	rm -rf .build/manual && $(BIN) manual --dir .build/manual --bash .build/manual/lensbus && gzip -9nf .build/manual/*.1
-	install -D -m 0644 -t $(DESTDIR)$(prefix)/share/man/man1 .build/manual/*.1.gz
-	install -D -m 0644 -t $(DESTDIR)$(prefix)/share/bash-completion/completions .build/manual/lensbus
-	install -d $(DESTDIR)$(prefix)/lib/systemd/system $(DESTDIR)$(prefix)/lib/sysusers.d
-	for unit in packaging/systemd/*.service; do \
-		sed 's|/usr/bin/|$(prefix)/bin/|' $$unit >$(DESTDIR)$(prefix)/lib/systemd/system/$${unit##*/}; \
+install: ## Install what build has made: program, man pages, completions, systemd's units and their files (prefix, DESTDIR)
+	@for made in $(BIN) $(MANUAL)/lensbus.1.gz $(MANUAL)/_lensbus; do \
+		[ -e "$$made" ] || { echo "make install: there is no $$made here: run make build first, not as root" >&2; exit 1; }; \
 	done
-	install -m 0644 packaging/systemd/lensbus.sysusers $(DESTDIR)$(prefix)/lib/sysusers.d/lensbus.conf
-	install -D -m 0644 -t $(DESTDIR)$(prefix)/share/doc/lensbus/examples configs/*.yaml configs/prometheus.yml configs/grafana/lensbus.json
+	install -D -m 0755 $(BIN) $(INSTALLED)/bin/lensbus
+	install -D -m 0644 -t $(INSTALLED)/share/man/man1 $(MANUAL)/*.1.gz
+	install -D -m 0644 $(MANUAL)/lensbus.bash $(INSTALLED)/share/bash-completion/completions/lensbus
+	install -D -m 0644 $(MANUAL)/_lensbus $(DESTDIR)$(zshdir)/_lensbus
+	install -D -m 0644 $(MANUAL)/lensbus.fish $(INSTALLED)/share/fish/vendor_completions.d/lensbus.fish
+	install -d $(INSTALLED)/lib/systemd/system
+	for unit in packaging/systemd/*.service; do \
+		to=$(INSTALLED)/lib/systemd/system/$${unit##*/}; \
+		sed 's|/usr/bin/|$(prefix)/bin/|' $$unit >$$to && chmod 0644 $$to; \
+	done
+	install -D -m 0644 packaging/systemd/lensbus.sysusers $(INSTALLED)/lib/sysusers.d/lensbus.conf
+	install -D -m 0644 packaging/systemd/lensbus.tmpfiles $(INSTALLED)/lib/tmpfiles.d/lensbus.conf
+	for file in $$(find configs -type f -not -path 'configs/compose/*'); do \
+		install -D -m 0644 $$file $(INSTALLED)/share/doc/lensbus/examples/$${file#configs/}; \
+	done
 	install -d $(DESTDIR)/etc/lensbus/cameras
 	for file in packaging/etc/*.yaml packaging/etc/cameras/*.yaml; do \
 		to=$(DESTDIR)/etc/lensbus/$${file#packaging/etc/}; [ -e $$to ] || install -m 0644 $$file $$to; \
 	done
+	@$(if $(DESTDIR),true,$(MAKE) --no-print-directory known)
+
+# Users, their folders and units, once they are where they belong.
+.PHONY: known
+known:
+	@if [ -d /run/systemd/system ] && [ "$$(id -u)" = 0 ]; then set -x; \
+		systemd-sysusers $(prefix)/lib/sysusers.d/lensbus.conf; \
+		systemd-tmpfiles --create $(prefix)/lib/tmpfiles.d/lensbus.conf; \
+		systemctl daemon-reload; \
+	else \
+		echo "Where systemd runs, as root: systemd-sysusers && systemd-tmpfiles --create lensbus.conf && systemctl daemon-reload"; \
+	fi
+	@echo "Nothing is started. What to do next: docs/guide/install.md"
+
+.PHONY: uninstall
+uninstall: ## Take away what install has put there, but /etc/lensbus, recordings, keys and users
+	rm -f $(INSTALLED)/bin/lensbus $(INSTALLED)/share/man/man1/lensbus.1.gz $(INSTALLED)/share/man/man1/lensbus-*.1.gz \
+		$(INSTALLED)/share/bash-completion/completions/lensbus $(DESTDIR)$(zshdir)/_lensbus \
+		$(INSTALLED)/share/fish/vendor_completions.d/lensbus.fish \
+		$(INSTALLED)/lib/sysusers.d/lensbus.conf $(INSTALLED)/lib/tmpfiles.d/lensbus.conf
+	for unit in packaging/systemd/*.service; do rm -f $(INSTALLED)/lib/systemd/system/$${unit##*/}; done
+	rm -rf $(INSTALLED)/share/doc/lensbus
+	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ] && [ "$$(id -u)" = 0 ]; then systemctl daemon-reload; fi
 
 .PHONY: deb
 deb: build ## A Debian package in .build/deb

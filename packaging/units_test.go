@@ -19,11 +19,7 @@ func units(t *testing.T) map[string]string {
 	}
 	all := make(map[string]string)
 	for _, path := range paths {
-		data, err := os.ReadFile(filepath.Clean(path))
-		if err != nil {
-			t.Fatal(err)
-		}
-		all[path] = string(data)
+		all[path] = read(t, path)
 	}
 	return all
 }
@@ -39,9 +35,6 @@ func TestUnitsSayWhatTheyAre(t *testing.T) {
 				t.Errorf("%s has no %s", path, want)
 			}
 		}
-		if broker := strings.Contains(path, "broker"); strings.Contains(text, "DynamicUser=yes\n") == broker {
-			t.Errorf("%s: a user of its own that stays is the broker's only", path)
-		}
 		if cameras := strings.Contains(text, "ExecStart=/usr/bin/lensbus up") || strings.Contains(text, "ExecStart=/usr/bin/lensbus publish"); strings.Contains(text, "DeviceAllow=char-video4linux rw\n") != cameras || strings.Contains(text, "PrivateDevices=yes\n") == cameras {
 			t.Errorf("%s: cameras see video devices, and nothing else sees any", path)
 		}
@@ -54,6 +47,54 @@ func TestUnitsSayWhatTheyAre(t *testing.T) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
+}
+
+// TestUnitsHaveUsers: what reads files that people change while it runs (keys, logins, certificates) runs as
+// a user that stays and that those people can be; what reads nothing but credentials that systemd hands over
+// has a user that exists only while it runs.
+func TestUnitsHaveUsers(t *testing.T) {
+	users := map[string]string{
+		"systemd/lensbus.service": "lensbus", "systemd/lensbus-broker.service": "lensbus", "systemd/lensbus-web.service": "lensbus-web",
+		"systemd/lensbus-camera@.service": "", "systemd/lensbus-recorder.service": "",
+	}
+	sysusers, tmpfiles, postinst := read(t, "systemd/lensbus.sysusers"), read(t, "systemd/lensbus.tmpfiles"), read(t, "deb/postinst")
+	for path, text := range units(t) {
+		user, known := users[path]
+		switch {
+		case !known:
+			t.Errorf("%s: who does it run as?", path)
+		case user == "":
+			if !strings.Contains(text, "DynamicUser=yes\n") || strings.Contains(text, "\nUser=") || !strings.Contains(text, "LoadCredential=lensbus.creds:/etc/lensbus/") {
+				t.Errorf("%s: wants a user that exists only while it runs, and credentials from systemd", path)
+			}
+			continue
+		case !strings.Contains(text, "\nUser="+user+"\nGroup="+user+"\n") || strings.Contains(text, "DynamicUser") || strings.Contains(text, "LoadCredential"):
+			t.Errorf("%s: wants the user %s, who reads what its file names", path, user)
+		}
+		if !strings.Contains(sysusers, "\nu "+user+" - ") || !regexp.MustCompile(`for user in [^;]*\b`+user+`[ ;]`).MatchString(postinst) {
+			t.Errorf("%s: nobody makes the user %s", path, user)
+		}
+		state := "/var/lib/" + strings.TrimSuffix(filepath.Base(path), ".service")
+		if !regexp.MustCompile(`(?m)^d ` + state + ` +0700 ` + user + ` +` + user + `$`).MatchString(tmpfiles) {
+			t.Errorf("%s: there is no folder %s of the user to make keys in before the first start", path, state)
+		}
+		// The folder of lensbus auth is not for the process to change, and what makes users not for it to see.
+		if !strings.Contains(text, "\nInaccessiblePaths=-"+state+"/auth/ca.key -"+state+"/auth/credentials\n") {
+			t.Errorf("%s sees the CA's key or credentials of others", path)
+		}
+		if writes := strings.Contains(text, "\nStateDirectory="); writes && !strings.Contains(text, "\nReadOnlyPaths=-"+state+"/auth\n") {
+			t.Errorf("%s can change who its users are", path)
+		}
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Clean(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
 }
 
 // TestUnitsAreHardened takes systemd's own word: 20 is 2.0 of 10, "OK" ends at 4.9.
