@@ -70,7 +70,9 @@ func recordedFolder(t *testing.T, frames int) (dir string, first time.Time) {
 func runExport(t *testing.T, ctx context.Context, c exportCommand) (stdout, log string, err error) {
 	t.Helper()
 	var out, text bytes.Buffer
-	c.ID = "front"
+	if c.ID == "" {
+		c.ID = "front"
+	}
 	if c.Format == "" {
 		c.Format = "mp4"
 	}
@@ -270,6 +272,45 @@ func TestExportForOtherPlayers(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	if _, _, err := runExport(t, t.Context(), c); err == nil || !strings.Contains(err.Error(), "not installed") {
 		t.Errorf("without ffmpeg: %v", err)
+	}
+}
+
+// What is wrong with the question is told, and not that ffmpeg was given nothing to encode.
+func TestExportForOtherPlayersSaysWhatIsWrong(t *testing.T) {
+	encoder, err := exec.LookPath("ffmpeg")
+	if err != nil {
+		t.Skip("SKIPPED: ffmpeg is not installed (apt-get install ffmpeg), so that nobody has tried what --format h264 says where there is nothing to encode")
+	}
+	dir, first := recordedFolder(t, 60)
+	out := t.TempDir()
+	fails := func(what string, err error, says string) {
+		t.Helper()
+		if err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "ffmpeg") {
+			t.Errorf("%s: %v, want %q", what, err, says)
+		}
+	}
+	for _, output := range []string{filepath.Join(out, "clip.mp4"), "-"} {
+		c := exportCommand{From: "2001-01-01T00:00:00Z", To: "+1s", Output: output, Format: "h264", Dir: dir}
+		_, _, err := runExport(t, t.Context(), c)
+		fails("an empty range", err, "nothing is recorded")
+		c.ID, c.From = "yard", moment(first.Format(time.RFC3339))
+		_, _, err = runExport(t, t.Context(), c)
+		fails("an unknown camera", err, "camera yard")
+		for _, wrong := range []error{bus.ErrNoRecorder, bus.ErrInterrupted} {
+			j := exportJob{
+				command: &c, encoder: encoder, bar: newProgressBar(io.Discard, "front", first, first), log: slog.New(slog.DiscardHandler), stdout: io.Discard,
+				source: func(_ context.Context, _ bus.ExportOptions, w io.Writer) (bus.ExportResult, error) {
+					_, err := w.Write([]byte("half a file"))
+					return bus.ExportResult{}, errors.Join(err, wrong)
+				},
+			}
+			if err := j.run(t.Context()); !errors.Is(err, wrong) || strings.Contains(err.Error(), "ffmpeg") {
+				t.Errorf("%v: %v", wrong, err)
+			}
+		}
+	}
+	if got := names(t, out); got != "" {
+		t.Errorf("left behind: %s", got)
 	}
 }
 

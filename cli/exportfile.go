@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/lensbus/lensbus/bus"
@@ -243,15 +244,22 @@ func (j *exportJob) encode(ctx context.Context, target string, stdout io.Writer)
 		return bus.ExportResult{}, fmt.Errorf("ffmpeg: %w", err)
 	}
 	result, err := j.source(ctx, j.options, in)
-	err = errors.Join(err, in.Close())
+	closed := in.Close()
 	ended := cmd.Wait()
 	switch {
 	case ctx.Err() != nil:
 		return result, ctx.Err()
-	case ended != nil: // then err is only that it takes no more
+	case err != nil && !takesNoMore(err): // and ffmpeg complains of half a file, or none
+		return result, err
+	case ended != nil:
 		return result, fmt.Errorf("ffmpeg: %w: %s", ended, said)
 	}
-	return result, err
+	return result, errors.Join(err, closed)
+}
+
+// takesNoMore says whether err is only that a program does not read any more what is written to it.
+func takesNoMore(err error) bool {
+	return errors.Is(err, syscall.EPIPE) || errors.Is(err, os.ErrClosed) || errors.Is(err, io.ErrClosedPipe)
 }
 
 // tail keeps the end of what a program says.
