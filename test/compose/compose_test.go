@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"image/jpeg"
-	"regexp"
 	"slices"
 	"testing"
 	"time"
@@ -16,15 +15,14 @@ func services() []string { return []string{"broker", "cameras", "recorder", "pag
 
 // TestComposeUp is what somebody who has just cloned the project does, and what then can happen to him.
 func TestComposeUp(t *testing.T) {
-	s := newStack(t, "../../docker-compose.yml", "up", "LENSBUS_BROKER_PORT="+freePort(t))
+	port := freePort(t)
+	s := newStack(t, "../../docker-compose.yml", "up", "LENSBUS_BROKER_PORT="+port)
 	t.Logf("MEASURED: up, all healthy after %s", s.up(services()...))
 	hardened(t, s)
+	secrets(t, s)
+	joins(t, s, "tls://localhost:"+port)
 
-	m := regexp.MustCompile(`password: (\S+)`).FindStringSubmatch(s.compose("logs", "auth"))
-	if m == nil {
-		t.Fatalf("no password in the log of auth:\n%s", s.try("logs", "auth"))
-	}
-	s.password = m[1]
+	s.password = loggedPassword(t, s)
 	if code := s.status("/cameras/front/snapshot.jpg"); code != 401 {
 		t.Errorf("who has not logged in gets a picture: status %d", code)
 	}
