@@ -111,7 +111,7 @@ func (c *camera) run(ctx context.Context) {
 		alarmed = true
 		c.set(StateStopped, err.Error())
 		c.r.sweepNow() // it may be for want of room
-		sleep(ctx, wait)
+		awaitRoom(ctx, err, c.r.folder.Room, wait)
 		wait = min(2*wait, mostRetry)
 	}
 }

@@ -37,8 +37,9 @@ type Config struct {
 	// Default: no limit.
 	KeepBytes bytesize.Bytes `yaml:"keep_bytes"`
 	// MinFree is how much stays free on the volume: the oldest files of all cameras go for it, and
-	// where there are none left, recording stops until there is room. Default 1GiB.
-	MinFree bytesize.Bytes `yaml:"min_free"`
+	// where there are none left, recording stops until there is room. Default 1GiB. [NoMinFree], in a file 0:
+	// nothing is removed for room, and recording stops where the disk takes no more.
+	MinFree MinFree `yaml:"min_free"`
 	// CatchUp is how many bytes a second are fetched, of all cameras that are behind together, so
 	// that live pictures do not wait for it. It is exceeded where a camera would catch up with less
 	// than two seconds of the stream in a second, and where the stream's limits are near. Default
@@ -60,9 +61,33 @@ const (
 	DefaultSegment      = 10 * time.Minute
 	DefaultSegmentBytes = 2 * bytesize.GiB
 	DefaultPart         = time.Second
-	DefaultMinFree      = bytesize.GiB
+	DefaultMinFree      = MinFree(bytesize.GiB)
 	DefaultCatchUp      = 32 * bytesize.MiB
 )
+
+// MinFree is a size in bytes of which a file can say 0, which is another thing than to say nothing.
+type MinFree bytesize.Bytes
+
+// NoMinFree is that nothing has to stay free. It is what a file calls 0.
+const NoMinFree MinFree = -1
+
+// UnmarshalText reads a size like [bytesize.Bytes], and 0 as [NoMinFree].
+func (m *MinFree) UnmarshalText(text []byte) error {
+	var size bytesize.Bytes
+	if err := size.UnmarshalText(text); err != nil {
+		return err
+	}
+	if *m = MinFree(size); size == 0 {
+		*m = NoMinFree
+	}
+	return nil
+}
+
+// String is what UnmarshalText reads; that of the zero value, "0B", it reads as NoMinFree.
+func (m MinFree) String() string { return bytesize.Bytes(m.bytes()).String() }
+
+// bytes is how many stay free: 0 where none has to.
+func (m MinFree) bytes() int64 { return max(0, int64(m)) }
 
 // OrDefaults returns c with zero fields replaced by their defaults.
 func (c Config) OrDefaults() Config {
@@ -127,8 +152,8 @@ func (c Config) Validate() error {
 	if c.KeepBytes < 0 {
 		wrong("keep_bytes: %d is negative", c.KeepBytes)
 	}
-	if c.MinFree < 0 {
-		wrong("min_free: %d is negative", c.MinFree)
+	if c.MinFree < 0 && c.MinFree != NoMinFree {
+		wrong("min_free: %d is negative", int64(c.MinFree))
 	}
 	if c.CatchUp < bytesize.MiB {
 		wrong("catch_up: %s is less than 1MiB", c.CatchUp)

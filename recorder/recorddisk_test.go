@@ -166,10 +166,11 @@ func TestRecordFullDisk(t *testing.T) {
 		}
 	})
 	for name, c := range map[string]struct {
-		minFree int64
+		minFree string
 	}{
-		"by its own limit": {6 << 20},
-		"by the disk's":    {1},
+		"by its own limit":           {"6MiB"},
+		"by the disk's":              {"1B"},
+		"by the disk's, all is kept": {"0"},
 	} { // one after the other: they share the volume
 		t.Run(name, func(t *testing.T) {
 			g := newRig(t)
@@ -178,8 +179,7 @@ func TestRecordFullDisk(t *testing.T) {
 			folder := filepath.Join(dir, strings.ReplaceAll(name, " ", "-"))
 			ballast := filepath.Join(dir, "ballast")
 			cfg := recorder.Config{Dir: folder}
-			cfg.MinFree = 0
-			if err := cfg.MinFree.UnmarshalText([]byte(sizeOf(c.minFree))); err != nil {
+			if err := cfg.MinFree.UnmarshalText([]byte(c.minFree)); err != nil {
 				t.Fatal(err)
 			}
 			r := g.record(cfg, nil)
@@ -209,18 +209,14 @@ func TestRecordFullDisk(t *testing.T) {
 			if report.Recorded < 70 || report.Recorded+report.Missing != 90 {
 				t.Errorf("%+v", report)
 			}
+			if c.minFree == "0" && report.Missing > 0 {
+				t.Errorf("nothing may be removed for room: %+v", report)
+			}
 			if err := os.RemoveAll(folder); err != nil {
 				t.Fatal(err)
 			}
 		})
 	}
-}
-
-func sizeOf(n int64) string {
-	if n%(1<<20) == 0 {
-		return string(rune('0'+n>>20)) + "MiB"
-	}
-	return "1B"
 }
 
 // fill writes until the volume is full.
@@ -253,7 +249,7 @@ func TestRecordRefuses(t *testing.T) {
 		"keep_age: -1ns":      {Dir: t.TempDir(), KeepAge: -1},
 		"keep_bytes: -1":      {Dir: t.TempDir(), KeepBytes: -1},
 		"catch_up: 1B":        {Dir: t.TempDir(), CatchUp: 1},
-		"min_free: -1":        {Dir: t.TempDir(), MinFree: -1},
+		"min_free: -2":        {Dir: t.TempDir(), MinFree: -2},
 		"replays: -1":         {Dir: t.TempDir(), Replays: -1},
 	} {
 		r := g.record(cfg, nil)

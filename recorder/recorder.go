@@ -99,11 +99,11 @@ func (r *recorder) open(ctx context.Context) error {
 			return err
 		}
 		r.setFull(err.Error())
-		if n, err := makeRoom(ctx, r.folder, int64(r.cfg.MinFree)); n > 0 || err != nil {
+		if n, err := makeRoom(ctx, r.folder, r.cfg.MinFree.bytes()); n > 0 || err != nil {
 			r.log.Warn("the volume is too full for the index: the oldest segments are removed", "segments", n, "error", err)
 		}
 		r.log.Error("recording cannot begin, and is tried again", "error", err, "in", wait)
-		sleep(ctx, wait)
+		awaitRoom(ctx, err, r.folder.Room, wait)
 	}
 }
 

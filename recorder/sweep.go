@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/lensbus/lensbus/config/bytesize"
 	"github.com/lensbus/lensbus/frame"
 )
 
@@ -21,7 +20,7 @@ const (
 func (r *recorder) sweep(ctx context.Context) {
 	cfg := r.config()
 	keep := func(id frame.CameraID) Keep { return r.config().keep(id) }
-	retention := newRetention(r.folder, r.index, keep, int64(cfg.MinFree), r.log)
+	retention := newRetention(r.folder, r.index, keep, cfg.MinFree.bytes(), r.log)
 	retention.asides = &r.asides
 	timer := time.NewTimer(sweepEvery)
 	defer timer.Stop()
@@ -53,7 +52,7 @@ func (r *recorder) sweep(ctx context.Context) {
 }
 
 // noteSweep decides whether there is room to record.
-func (r *recorder) noteSweep(s Sweep, least bytesize.Bytes) {
+func (r *recorder) noteSweep(s Sweep, least MinFree) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.removed == nil {
@@ -68,12 +67,12 @@ func (r *recorder) noteSweep(s Sweep, least bytesize.Bytes) {
 		return
 	}
 	r.free = s.Room.Free
-	want := int64(least)
+	want := least.bytes()
 	if r.full != "" { // not to begin and stop all the time
 		want += want / 8
 	}
 	r.full = ""
-	if s.Short > 0 || want > int64(least) && r.free < want {
+	if s.Short > 0 || want > least.bytes() && r.free < want {
 		r.full = fmt.Sprintf("the volume has %d MiB free, min_free keeps %s, and there is nothing left to remove", r.free>>20, least)
 	}
 }
