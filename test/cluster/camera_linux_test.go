@@ -107,15 +107,15 @@ func (c *camera) run(ctx context.Context, every time.Duration, fill []byte) {
 		}
 		f := frame.Frame{Camera: c.id, Epoch: epoch, Seq: seq, Captured: time.Now(), Codec: frame.JPEG, Width: 64, Height: 48, Key: true, Data: picture(seq, fill)}
 		c.ledger.Published(&f)
+		err := c.out.PublishStored(context.Background(), &f)
 		c.mu.Lock()
 		c.shown++
-		c.mu.Unlock()
-		if err := c.out.PublishStored(context.Background(), &f); err == nil { // else it is not sent
-			c.mu.Lock()
+		if err == nil { // else it is not sent
 			c.sent = seq
-			c.mu.Unlock()
 			seq++
-		} else if !errors.Is(err, bus.ErrDisconnected) {
+		}
+		c.mu.Unlock()
+		if err != nil && !errors.Is(err, bus.ErrDisconnected) {
 			panic(err) // nothing else is to be expected
 		}
 	}
