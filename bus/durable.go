@@ -142,7 +142,7 @@ type Durable struct {
 
 // Durable returns the camera's frames from its durable consumer, which is made where it is missing
 // and the user may. It does not wait: a server that is not there, a stream that is not there, a
-// right that is missing are tried again for ever and told in the log, once, and by State. Its errors
+// right that is missing are tried again for ever and told in the log, each once a minute at most, and by State. Its errors
 // are wrong options. Each Durable has a connection of its own, so that what queues for one camera
 // holds up no other. Close it after use.
 func (c *Conn) Durable(id frame.CameraID, o DurableOptions) (*Durable, error) {
@@ -166,7 +166,7 @@ func (c *Conn) Durable(id frame.CameraID, o DurableOptions) (*Durable, error) {
 	}
 	d := &Durable{
 		id: id, o: o, log: c.log.With("camera", id, "durable", o.Name), nc: new(framesConn), out: make(chan Stored),
-		position: position{last: o.After, safe: o.After, pullBytes: o.PullBytes / 2},
+		position: position{last: o.After, safe: o.After, pullBytes: o.PullBytes / 2, told: make(told)},
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -32,6 +32,8 @@ type position struct {
 	rewinds          int // without a new message
 	suspected        int // losses since suspectedAt
 	suspectedAt      time.Time
+	told             told   // what is wrong, as far as it was logged lately
+	trouble          string // that was logged and not taken back; "": nothing is wrong
 }
 
 // What makes a Durable wait for the stream.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -84,38 +85,53 @@ func (d *Durable) suspect(err error) {
 	if now.Sub(d.suspectedAt) > suspectFor {
 		d.suspectedAt, d.suspected = now, 0
 	}
-	if d.suspected++; d.suspected == manyRewinds {
+	if d.suspected++; d.suspected == manyRewinds && d.told.may(err.Error(), now) {
 		d.log.Warn("stored frames come late", "error", err)
 	}
 }
 
 const suspectFor = time.Minute
 
-// explain makes err the reason why nothing comes, and logs it when it is a new one.
+// explain makes err the reason why nothing comes, and logs it when it is a new one: each at most once a minute,
+// because with two that use one consumer it comes and goes for ever.
 func (d *Durable) explain(err error) {
 	d.mu.Lock()
-	before := d.state.Reason
 	d.state.Ready, d.state.Reason = false, err.Error()
 	d.state.Absent = errors.Is(err, errNoStream) || errors.Is(err, errNotRecorded)
 	now := d.state
 	d.mu.Unlock()
 	switch {
-	case before == now.Reason:
+	case d.trouble == now.Reason || !d.told.may(now.Reason, time.Now()):
+		return
 	case now.Absent:
 		d.log.Info("nothing to record so far", "reason", now.Reason)
 	default:
 		d.log.Warn("stored frames do not come", "error", err)
 	}
+	d.trouble = now.Reason
 }
 
 func (d *Durable) ready() {
 	d.mu.Lock()
-	before := d.state.Reason
 	d.state.Ready, d.state.Absent, d.state.Reason = true, false, ""
 	d.mu.Unlock()
-	if before != "" {
-		d.log.Info("stored frames come again", "was", before)
+	if d.trouble != "" {
+		d.log.Info("stored frames come again", "was", d.trouble)
+		d.trouble = ""
 	}
+}
+
+// told is what was logged in the last minute, and when. The run loop's own.
+type told map[string]time.Time
+
+// may says whether text may be logged now, and notes that it is.
+func (t told) may(text string, now time.Time) bool {
+	maps.DeleteFunc(t, func(_ string, at time.Time) bool { return now.Sub(at) >= suspectFor })
+	if _, lately := t[text]; lately {
+		return false
+	}
+	t[text] = now
+	return true
 }
 
 func (d *Durable) awaitConnection(ctx context.Context) error {

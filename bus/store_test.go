@@ -307,6 +307,47 @@ func TestKeepStreams(t *testing.T) {
 	eventually(t, func() bool { return log.has("level=ERROR", "no room") })
 }
 
+// A stream that this keeper has never wanted, because a publisher has made it, is nothing to warn of. One that it
+// has wanted is.
+func TestKeepStreamsOfOthers(t *testing.T) {
+	t.Parallel() // it mostly waits
+	server := startBroker(t, broker.Config{})
+	var log lockedLog
+	conn, err := bus.Connect(context20(t), bus.Options{Server: server.URL(), Log: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	for _, id := range []frame.CameraID{"front", "yard"} {
+		if _, err := conn.Provision(context20(t), id, roomy); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var wanted bus.Latest[bus.Recorded]
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		conn.KeepStreams(ctx, &wanted, nil)
+	}()
+	defer func() { cancel(); <-done }()
+	ofOthers := []string{"level=INFO", "not in this broker's file", "FRAMES_front"}
+	// What is not wanted is told at the end of each look, in this order; the last look is the one that warns.
+	wanted.Put(bus.Recorded{"yard": roomy})
+	eventually(t, func() bool { return log.has(ofOthers...) })
+	wanted.Put(bus.Recorded{})
+	eventually(t, func() bool { return log.has("level=WARN", "not recorded any more", "FRAMES_yard") })
+	longer := roomy
+	longer.Age = 2 * time.Hour
+	wanted.Put(bus.Recorded{"yard": longer})
+	eventually(t, func() bool { return log.has("stream updated", "FRAMES_yard") })
+	wanted.Put(bus.Recorded{})
+	eventually(t, func() bool { return log.count("level=WARN", "not recorded any more", "FRAMES_yard") == 2 })
+	if n := log.count(ofOthers...); n != 1 || log.has("level=WARN", "FRAMES_front") {
+		t.Errorf("another's stream was told %d times, or warned of", n)
+	}
+}
+
 // What is recorded is not called unwanted before it is known what is wanted.
 func TestKeepStreamsKnowsWhatIsWanted(t *testing.T) {
 	server := startBroker(t, broker.Config{})
@@ -358,9 +399,13 @@ func (l *lockedLog) Write(p []byte) (int, error) {
 }
 
 // has says whether one line has all of it.
-func (l *lockedLog) has(all ...string) bool {
+func (l *lockedLog) has(all ...string) bool { return l.count(all...) > 0 }
+
+// count is how many lines have all of it.
+func (l *lockedLog) count(all ...string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	lines := 0
 	for line := range strings.Lines(l.text.String()) {
 		found := 0
 		for _, text := range all {
@@ -369,8 +414,8 @@ func (l *lockedLog) has(all ...string) bool {
 			}
 		}
 		if found == len(all) {
-			return true
+			lines++
 		}
 	}
-	return false
+	return lines
 }

@@ -35,7 +35,8 @@ func (c *Conn) KeepStreams(ctx context.Context, wanted *Latest[Recorded], durabl
 	if durables == nil {
 		durables = func(frame.CameraID) []string { return nil }
 	}
-	k := keeper{conn: c, durables: durables, said: make(map[frame.CameraID]string), next: make(map[frame.CameraID]time.Time), made: make(map[frame.CameraID]bool), left: make(map[string]bool)}
+	k := keeper{conn: c, durables: durables, said: make(map[frame.CameraID]string), next: make(map[frame.CameraID]time.Time), made: make(map[frame.CameraID]bool),
+		once: make(map[frame.CameraID]bool), left: make(map[frame.CameraID]bool), others: make(map[frame.CameraID]bool)}
 	connected := c.control.StatusChanged(nats.CONNECTED)
 	defer c.control.RemoveStatusListener(connected)
 	reader := wanted.Reader()
@@ -70,12 +71,20 @@ type keeper struct {
 	said map[frame.CameraID]string    // the last error
 	next map[frame.CameraID]time.Time // when to try again after a refusal
 	made map[frame.CameraID]bool      // streams that have been there
-	left map[string]bool              // streams of cameras that are not recorded any more
+	once map[frame.CameraID]bool      // cameras that were wanted at some time
+	left map[frame.CameraID]bool      // of these, those that are not and whose streams are still there, which has been said
+
+	// others are cameras that were never wanted here, and whose streams are there, which has been said: those of
+	// publishers that make their own, of another file, or of this one before the last start.
+	others map[frame.CameraID]bool
 }
 
 func (k *keeper) provision(ctx context.Context, wanted Recorded) {
 	maps.DeleteFunc(k.made, func(id frame.CameraID, _ bool) bool { _, still := wanted[id]; return !still })
+	maps.DeleteFunc(k.said, func(id frame.CameraID, _ string) bool { _, still := wanted[id]; return !still })
 	for _, id := range slices.Sorted(maps.Keys(wanted)) {
+		k.once[id] = true
+		delete(k.left, id)
 		if time.Now().Before(k.next[id]) {
 			continue
 		}
@@ -145,7 +154,7 @@ func (k *keeper) tell(id frame.CameraID, plan StreamPlan, err error) {
 	k.made[id] = true
 }
 
-// lookForOthers says which streams on file are no longer wanted.
+// lookForOthers says which streams on file are not wanted: as a warning where they were.
 func (k *keeper) lookForOthers(ctx context.Context, wanted Recorded) {
 	asking, cancel := context.WithTimeout(ctx, keepDeadline)
 	defer cancel()
@@ -153,15 +162,20 @@ func (k *keeper) lookForOthers(ctx context.Context, wanted Recorded) {
 	if err != nil {
 		return // somebody else may look
 	}
-	now := make(map[string]bool)
+	left := make(map[frame.CameraID]bool)
 	for _, s := range others {
-		now[s.Stream] = true
-		if !k.left[s.Stream] {
-			k.conn.log.Warn("the camera is not recorded any more: its stream and its frames stay, and new ones are stored, until somebody deletes it",
-				"camera", s.Camera, "stream", s.Stream, "frames", s.Frames, "bytes", s.Bytes)
+		log := k.conn.log.With("camera", s.Camera, "stream", s.Stream, "frames", s.Frames, "bytes", s.Bytes)
+		switch {
+		case k.once[s.Camera]:
+			if left[s.Camera] = true; !k.left[s.Camera] {
+				log.Warn("the camera is not recorded any more: its stream and its frames stay, and new ones are stored, until somebody deletes it")
+			}
+		case !k.others[s.Camera]:
+			k.others[s.Camera] = true
+			log.Info("the camera's frames are stored, and it is not in this broker's file: its stream is left as it is")
 		}
 	}
-	k.left = now
+	k.left = left
 }
 
 // UnwantedStream is a camera's stream on file although the camera is not to be recorded.
