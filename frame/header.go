@@ -19,6 +19,8 @@ const (
 	HeaderKey      = "Lens-Key"
 	// HeaderPublished may be missing: it is for measuring the way, not for showing the picture.
 	HeaderPublished = "Lens-Published"
+	// HeaderMissed is there where it is not 0.
+	HeaderMissed = "Lens-Missed"
 	// HeaderMsgID is NATS's own deduplication header: <epoch>-<seq>, only where the frame is stored.
 	HeaderMsgID = "Nats-Msg-Id"
 )
@@ -89,6 +91,9 @@ func reject(r Reason, format string, args ...any) error {
 	return &RejectError{Reason: r, Detail: fmt.Sprintf(format, args...)}
 }
 
+// MaxMissed is the largest [Frame.Missed] on the wire.
+const MaxMissed = 1 << 32
+
 // maxSide is how many pixels wide or high a JPEG can be.
 const maxSide = math.MaxUint16
 
@@ -100,10 +105,10 @@ const maxSide = math.MaxUint16
 func (f *Frame) Header(stored bool) map[string][]string {
 	// All numbers stand in one string and all values in one array, so that a frame costs 4
 	// allocations. In that string epoch, '-' and seq, one after the other, are the deduplication id.
-	var room [192]byte
+	var room [208]byte
 	text := append(room[:0], f.Epoch...)
 	text = append(text, '-')
-	var ends [5]int
+	var ends [6]int
 	start := len(text)
 	text = strconv.AppendUint(text, f.Seq, 10)
 	ends[0] = len(text)
@@ -117,11 +122,16 @@ func (f *Frame) Header(stored bool) map[string][]string {
 		text = strconv.AppendInt(text, f.Published.UnixNano(), 10)
 	}
 	ends[4] = len(text)
+	if f.Missed > 0 {
+		text = strconv.AppendUint(text, min(f.Missed, MaxMissed), 10)
+	}
+	ends[5] = len(text)
 	all := string(text)
 
 	v := []string{
 		all[start:ends[0]], f.Epoch, all[ends[0]:ends[1]], string(f.Codec),
 		all[ends[1]:ends[2]], all[ends[2]:ends[3]], "1", all[:ends[0]], all[ends[3]:ends[4]],
+		all[ends[4]:ends[5]],
 	}
 	entries := 8 // with a ninth the map is of the larger kind: 2 allocations more
 	if stored && !f.Published.IsZero() {
@@ -142,6 +152,9 @@ func (f *Frame) Header(stored bool) map[string][]string {
 	}
 	if !f.Published.IsZero() {
 		h[HeaderPublished] = v[8:9:9]
+	}
+	if f.Missed > 0 {
+		h[HeaderMissed] = v[9:10:10]
 	}
 	return h
 }
@@ -180,6 +193,9 @@ func Decode(subject string, header map[string][]string, data []byte, limits Limi
 	}
 	if _, there := header[HeaderPublished]; there {
 		f.Published = time.Unix(0, h.number(HeaderPublished, math.MaxInt64))
+	}
+	if _, there := header[HeaderMissed]; there {
+		f.Missed = uint64(h.number(HeaderMissed, MaxMissed))
 	}
 	if h.err != nil {
 		return Frame{}, h.err

@@ -248,7 +248,7 @@ func (c *camera) captureOnce(ctx context.Context, pictures *source.Slot[source.P
 			continue
 		}
 		if _, dropped := pictures.Put(picture); dropped {
-			c.state.dropped(source.DropNetwork, 1)
+			c.sender.overtaken()
 		}
 	}
 }

@@ -8,12 +8,14 @@ import (
 )
 
 // stoppable is a relay in front of a broker that can stop reading, as a broker does that was sent
-// SIGSTOP.
+// SIGSTOP, or cut the line.
 type stoppable struct {
 	listener net.Listener
 	server   string
 	mu       sync.RWMutex // held for writing while stopped
 	stopped  bool
+	refusing bool
+	clients  []net.Conn
 	wg       sync.WaitGroup
 	open     chan struct{}
 }
@@ -39,6 +41,14 @@ func (r *stoppable) accept() {
 		client, err := r.listener.Accept()
 		if err != nil {
 			return
+		}
+		r.mu.Lock()
+		refused := r.refusing
+		r.clients = append(r.clients, client)
+		r.mu.Unlock()
+		if refused {
+			_ = client.Close()
+			continue
 		}
 		upstream, err := net.Dial("tcp", r.server)
 		if err != nil {
@@ -74,4 +84,21 @@ func (r *stoppable) stop() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.stopped = true
+}
+
+// cut ends all connections, and lets no other through until mend.
+func (r *stoppable) cut() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refusing = true
+	for _, client := range r.clients {
+		_ = client.Close()
+	}
+	r.clients = nil
+}
+
+func (r *stoppable) mend() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refusing = false
 }

@@ -29,6 +29,7 @@ type sender struct {
 	latency prometheus.Observer
 
 	seq    uint64
+	missed missing
 	newest bus.Latest[frame.Frame] // sent or not, for snapshots and the preview
 	said   saidOnce
 }
@@ -78,7 +79,7 @@ func (s *sender) whenThereIsRoom(ctx context.Context, pictures *source.Slot[sour
 		case <-tick.C:
 		}
 		if newer, ok := pictures.TryTake(); ok {
-			s.drop(source.DropNetwork, "", nil)
+			s.overtaken()
 			picture = newer
 		}
 	}
@@ -119,6 +120,8 @@ func (s *sender) send(ctx context.Context, picture source.Picture) {
 		return
 	}
 	f.Published = s.state.now()
+	var late uint64
+	f.Missed, late = s.missed.before(f.Captured)
 	publish := s.out.Publish
 	if s.recorded.Load() {
 		publish = s.out.PublishStored
@@ -126,6 +129,7 @@ func (s *sender) send(ctx context.Context, picture source.Picture) {
 	switch err := publish(ctx, &f); {
 	case err == nil:
 		s.seq++
+		s.missed.sent(f.Captured, late)
 		now := time.Now()
 		s.state.sent(&f, now)
 		if s.latency != nil {
@@ -138,10 +142,18 @@ func (s *sender) send(ctx context.Context, picture source.Picture) {
 	}
 }
 
-// drop counts a picture that is not sent, and says why the first time; an empty text is left to
+// overtaken counts a picture that a newer one has replaced before it could leave. It may be called from
+// another goroutine.
+func (s *sender) overtaken() {
+	s.state.dropped(source.DropNetwork, 1)
+	s.missed.late.Add(1)
+}
+
+// drop counts a picture that cannot be sent, and says why the first time; an empty text is left to
 // somebody else to say.
 func (s *sender) drop(reason, text string, err error) {
 	s.state.dropped(reason, 1)
+	s.missed.lost++
 	if text != "" && !errors.Is(err, bus.ErrDisconnected) && s.said.first(reason) {
 		s.log.Warn(text, "reason", reason, "error", err)
 	}
