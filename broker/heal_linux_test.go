@@ -2,7 +2,7 @@ package broker
 
 import (
 	"bytes"
-	"errors"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"os"
@@ -59,29 +59,29 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	confirmed := uint64(0)
+	sent, confirmed := byte(0), make(map[uint64]byte) // what each message of the stream is of
 	publish := func() error {
-		picture := bytes.Repeat([]byte{byte(confirmed)}, 200<<10)
-		msg, err := nc.Request("cam.front.frame", picture, time.Second)
-		if err == nil && !bytes.Contains(msg.Data, []byte(`"seq":`)) || err == nil && bytes.Contains(msg.Data, []byte(`"error"`)) {
-			err = errors.New(string(msg.Data))
-		}
-		if err == nil {
-			confirmed++
-		}
+		sent++
+		msg, err := nc.Request("cam.front.frame", bytes.Repeat([]byte{sent}, 200<<10), time.Second)
 		if _, err := viewer.NextMsg(20 * time.Second); err != nil {
 			t.Fatalf("a viewer: %v", err)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		var answer jetstream.PubAck
+		if err := json.Unmarshal(msg.Data, &answer); err != nil || answer.Sequence == 0 {
+			return fmt.Errorf("answer %s: %v", msg.Data, err)
+		}
+		confirmed[answer.Sequence] = sent
+		return nil
 	}
-	within(t, "the disk to be full", func() bool { return publish() != nil })
-	if err := s.Ready(); err == nil || !strings.Contains(err.Error(), "write error") {
-		t.Errorf("ready with a full disk: %v", err)
-	}
-	s.healing.look(time.Now())
-	if text := log.String(); !strings.Contains(text, "cannot store") {
-		t.Errorf("log: %s", text)
-	}
+	within(t, "the disk to be full", func() bool {
+		_ = publish() // that it fails is not enough: it also does where the broker is slow
+		err := s.Ready()
+		return err != nil && strings.Contains(err.Error(), "write error")
+	})
+	within(t, "the log to say so", func() bool { return strings.Contains(log.String(), "cannot store") })
 	if publish() == nil {
 		t.Error("it is confirmed with a full disk")
 	}
@@ -89,27 +89,17 @@ func TestFullDisk(t *testing.T) {
 	if err := os.Remove(other); err != nil {
 		t.Fatal(err)
 	}
-	before := confirmed
 	within(t, "storing to go on", func() bool { return publish() == nil }) // the healer's own ticks
-	if err := s.Ready(); err != nil {
-		t.Error(err)
-	}
+	within(t, "the broker to be ready", func() bool { return s.Ready() == nil })
 	within(t, "the log to say so", func() bool { return strings.Contains(log.String(), "stores again") })
 	stream, err := js.Stream(t.Context(), "FRAMES_front")
 	if err != nil {
 		t.Fatal(err)
 	}
-	info, err := stream.Info(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if info.State.Msgs < confirmed {
-		t.Errorf("%d are kept, %d were confirmed, %d of them before the disk was full", info.State.Msgs, confirmed, before)
-	}
-	for n := range before {
-		msg, err := stream.GetMsg(t.Context(), n+1)
-		if err != nil || len(msg.Data) != 200<<10 || msg.Data[0] != byte(n) {
-			t.Fatalf("message %d of %d that were confirmed: %v", n+1, before, err)
+	for seq, n := range confirmed {
+		msg, err := stream.GetMsg(t.Context(), seq)
+		if err != nil || len(msg.Data) != 200<<10 || msg.Data[0] != n {
+			t.Fatalf("message %d of %d that were confirmed: %v", seq, len(confirmed), err)
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/lensbus/lensbus/broker"
 	"github.com/lensbus/lensbus/bus"
+	"github.com/lensbus/lensbus/test/hitch"
 )
 
 // slowLink passes TCP connections on to a server and carries a limited number of bytes per second
@@ -127,11 +128,13 @@ func (l *slowLink) url() string { return "nats://" + l.listener.Addr().String() 
 // it arrives, while a viewer beside misses nothing. When the link is fast again, so is the viewer.
 func TestSlowLinkStaysCurrent(t *testing.T) {
 	for name, config := range map[string]broker.Config{"": {}, "WithoutJetStream": {NoJetStream: true}} {
-		t.Run("Fetching"+name, func(t *testing.T) { slowLinkStaysCurrent(t, config) })
+		t.Run("Fetching"+name, func(t *testing.T) {
+			hitch.Judge(t, func(t *testing.T) hitch.Problems { return slowLinkStaysCurrent(t, config) })
+		})
 	}
 }
 
-func slowLinkStaysCurrent(t *testing.T, config broker.Config) {
+func slowLinkStaysCurrent(t *testing.T, config broker.Config) (found hitch.Problems) {
 	const size, fps, bound = 100_000, 30, 1300 * time.Millisecond
 	server := startBroker(t, config)
 	link := newSlowLink(t, server.URL()[len("nats://"):], size*fps/10)
@@ -146,21 +149,6 @@ func slowLinkStaysCurrent(t *testing.T, config broker.Config) {
 	}
 	eventually(t, func() bool { return beside.Stats().Received > fps })
 	before := beside.Stats()
-	// What the machine itself holds up, it holds up for the viewer beside too.
-	var besideWorst atomic.Int64
-	watching, stop := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			f, err := beside.Next(watching)
-			if err != nil {
-				return
-			}
-			besideWorst.Store(max(besideWorst.Load(), int64(time.Since(f.Captured))))
-		}
-	})
-	defer wg.Wait()
-	defer stop()
 
 	slow, err := connect(t, bus.Options{Server: link.url()}).Live("front")
 	if err != nil {
@@ -168,6 +156,7 @@ func slowLinkStaysCurrent(t *testing.T, config broker.Config) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 12*time.Second)
 	defer cancel()
+	watch := hitch.New(t)
 	began, n, worst := time.Now(), 0, time.Duration(0)
 	var lateWorst time.Duration
 	for {
@@ -176,29 +165,35 @@ func slowLinkStaysCurrent(t *testing.T, config broker.Config) {
 			break
 		}
 		n++
-		age := time.Since(f.Captured)
+		now := time.Now()
+		age := now.Sub(f.Captured) - watch.Within(f.Captured, now)
 		worst = max(worst, age)
 		if time.Since(began) > 6*time.Second {
 			lateWorst = max(lateWorst, age)
 		}
 	}
-	noise := time.Duration(besideWorst.Load())
-	t.Logf("%d frames over the slow link, worst age %v, after 6 s %v; beside it %v", n, worst.Round(time.Millisecond), lateWorst.Round(time.Millisecond), noise.Round(time.Millisecond))
-	if worst > bound+min(noise, bound/2) {
-		t.Errorf("a picture was %v old when it came", worst)
+	t.Logf("%d frames over the slow link, worst age %v, after 6 s %v", n, worst.Round(time.Millisecond), lateWorst.Round(time.Millisecond))
+	if worst > bound {
+		found.Add("a picture was %v old when it came", worst)
 	}
 	if n < 12 {
-		t.Errorf("only %d frames in 12 s: the link carries 3 a second", n)
+		found.Add("only %d frames in 12 s: the link carries 3 a second", n)
 	}
 	if after := beside.Stats(); after.Missed != before.Missed {
-		t.Errorf("the viewer beside missed %d frames", after.Missed-before.Missed)
+		found.Add("the viewer beside missed %d frames", after.Missed-before.Missed)
 	}
 
 	link.rate.Store(0)
-	eventually(t, func() bool {
+	isBack := func() bool {
 		before := slow.Stats()
-		received := before.Received
-		eventually(t, func() bool { return slow.Stats().Received > received+fps })
+		eventually(t, func() bool { return slow.Stats().Received > before.Received+fps })
 		return slow.Stats().Missed == before.Missed && !slow.Stats().Fetching
-	})
+	}
+	for deadline := time.Now().Add(patience); !isBack(); {
+		if time.Now().After(deadline) {
+			found.Add("the link is fast again, and the viewer misses frames: %+v", slow.Stats())
+			break
+		}
+	}
+	return found
 }

@@ -75,8 +75,14 @@ func (r *storedCamera) check() bus.StoredStats {
 	return s
 }
 
-// publishUntil publishes until the account is as wanted.
+// publishUntil publishes until the account is as wanted, much faster than a camera.
 func (r *storedCamera) publishUntil(what string, wanted func(bus.StoredStats) bool) {
+	r.t.Helper()
+	r.publishEvery(5*time.Millisecond, what, wanted)
+}
+
+// publishEvery is publishUntil with so much between two frames.
+func (r *storedCamera) publishEvery(pause time.Duration, what string, wanted func(bus.StoredStats) bool) {
 	r.t.Helper()
 	deadline := time.Now().Add(3 * patience)
 	for !wanted(r.check()) {
@@ -84,13 +90,15 @@ func (r *storedCamera) publishUntil(what string, wanted func(bus.StoredStats) bo
 			r.t.Fatalf("waited in vain until %s: %+v", what, r.check())
 		}
 		_ = r.publish() // fails while there is no broker
-		sleepShort(r.t)
+		sleep(r.t, pause)
 	}
 }
 
-func sleepShort(t testing.TB) {
+func sleepShort(t testing.TB) { sleep(t, 5*time.Millisecond) }
+
+func sleep(t testing.TB, pause time.Duration) {
 	select {
-	case <-time.After(5 * time.Millisecond):
+	case <-time.After(pause):
 	case <-t.Context().Done():
 		t.Fatal(t.Context().Err())
 	}

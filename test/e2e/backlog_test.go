@@ -4,6 +4,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/lensbus/lensbus/test/hitch"
 )
 
 // TestAStoppedViewerCostsNobodyAFrame: four viewers of one capture get every frame; while one of
@@ -11,11 +13,11 @@ import (
 // it goes on it has the present within a second.
 func TestAStoppedViewerCostsNobodyAFrame(t *testing.T) {
 	t.Parallel()
-	atMostTwice(t, stopAViewer)
+	hitch.Judge(t, stopAViewer)
 }
 
-func stopAViewer(t *testing.T) []string {
-	var found problems
+func stopAViewer(t *testing.T) hitch.Problems {
+	var found hitch.Problems
 	stopped := 30 * time.Second
 	if testing.Short() {
 		stopped = 5 * time.Second
@@ -40,7 +42,7 @@ func stopAViewer(t *testing.T) []string {
 	eventually(t, "the camera shows 3 s of pictures", func() bool { return source.shown.Load() >= due })
 	for i, v := range viewers {
 		if missed := v.gaps(from[i]); missed > 0 {
-			found.add("viewer %d missed %d frames with four viewers", i, missed)
+			found.Add("viewer %d missed %d frames with four viewers", i, missed)
 		}
 	}
 	if n := source.opened.Load(); n != 1 {
@@ -59,17 +61,17 @@ func stopAViewer(t *testing.T) []string {
 	took := current.arrived.Sub(resumed)
 	t.Logf("stopped for %v, had the present after %v and %d older pictures", stopped, took, oldOnes(slow.views()[before:], resumed))
 	if took > time.Second {
-		found.add("the stopped viewer had the present only %v after it went on, want within 1s", took)
+		found.Add("the stopped viewer had the present only %v after it went on, want within 1s", took)
 	}
 
 	// And it stays in the present: two more seconds.
 	stay := slow.until("frames for two more seconds", func(v view) bool { return v.arrived.After(current.arrived.Add(2 * time.Second)) })
 	if stay.age() > time.Second {
-		found.add("two seconds later its pictures are %v old", stay.age())
+		found.Add("two seconds later its pictures are %v old", stay.age())
 	}
 	for i, v := range others {
 		if missed := v.gaps(from[i+1]); missed > 0 {
-			found.add("viewer %d missed %d frames while another was stopped", i+1, missed)
+			found.Add("viewer %d missed %d frames while another was stopped", i+1, missed)
 		}
 		oldest, skipped := time.Duration(0), uint64(0)
 		for _, had := range v.views()[from[i+1]:] {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lensbus/lensbus/test/hitch"
 	"github.com/lensbus/lensbus/test/screen"
 )
 
@@ -185,8 +186,8 @@ func startWithin(t *testing.T, url, role string) *process {
 // TestASecondSignalEndsAtOnce: while a publisher waits for a write to a frozen broker, which it gives
 // half a second when it is told to end.
 func TestASecondSignalEndsAtOnce(t *testing.T) {
-	atMostTwice(t, func(t *testing.T) []string {
-		var found problems
+	hitch.Judge(t, func(t *testing.T) hitch.Problems {
+		var found hitch.Problems
 		broker := start(t, "broker", "--listen", "127.0.0.1:0")
 		url := broker.brokerURL()
 		const fps = 30
@@ -205,7 +206,7 @@ func TestASecondSignalEndsAtOnce(t *testing.T) {
 		took := time.Since(again)
 		t.Logf("ended %v after the second signal, exit code %d", took, code)
 		if code != 130 || took > 300*time.Millisecond {
-			found.add("ended %v after the second signal with exit code %d, want 130 at once", took, code)
+			found.Add("ended %v after the second signal with exit code %d, want 130 at once", took, code)
 		}
 		return found
 	})

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/test/hitch"
 )
 
 // The user of the external server.
@@ -182,8 +183,8 @@ func TestPicturesLargerThanTheServerTakes(t *testing.T) {
 
 // TestServerComesLater: everybody waits for it, without a time-out.
 func TestServerComesLater(t *testing.T) {
-	atMostTwice(t, func(t *testing.T) []string {
-		var found problems
+	hitch.Judge(t, func(t *testing.T) hitch.Problems {
+		var found hitch.Problems
 		address := freeAddress(t)
 		url := "nats://" + address
 		publisher := start(t, "publish", "--server", url, "--camera", "front=test:?width=320&height=240&fps=20")
@@ -197,7 +198,7 @@ func TestServerComesLater(t *testing.T) {
 		start(t, "broker", "--listen", address).brokerURL()
 		got := watcher.until("a picture", func(view) bool { return true })
 		if took := got.arrived.Sub(began); took > backBound {
-			found.add("the first picture came %v after the start of the broker", took)
+			found.Add("the first picture came %v after the start of the broker", took)
 		}
 		eventually(t, "/readyz", func() bool { code, _ := get(t, page+"/readyz"); return code == 200 })
 		return found

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/test/hitch"
 )
 
 // backBound is how long after the start of a broker publishers and viewers may take to be back.
@@ -14,8 +15,8 @@ const backBound = 3 * time.Second
 // TestBrokerIsKilledAndStartedAgain: publisher, viewer and page find back by themselves, and what
 // they show then is the present.
 func TestBrokerIsKilledAndStartedAgain(t *testing.T) {
-	atMostTwice(t, func(t *testing.T) []string {
-		var found problems
+	hitch.Judge(t, func(t *testing.T) hitch.Problems {
+		var found hitch.Problems
 		address := freeAddress(t)
 		url := "nats://" + address
 		const fps = 20
@@ -42,21 +43,21 @@ func TestBrokerIsKilledAndStartedAgain(t *testing.T) {
 			web := browser.after(t, began)
 			t.Logf("the broker was ready after %v, the viewer had a picture after %v, a browser after %v", ready.Round(time.Millisecond), back.arrived.Sub(began).Round(time.Millisecond), web.arrived.Sub(began).Round(time.Millisecond))
 			if back.arrived.Sub(began) > backBound {
-				found.add("the viewer was back %v after the start of the broker", back.arrived.Sub(began))
+				found.Add("the viewer was back %v after the start of the broker", back.arrived.Sub(began))
 			}
 			if web.arrived.Sub(began) > backBound {
-				found.add("the browser was back %v after the start of the broker", web.arrived.Sub(began))
+				found.Add("the browser was back %v after the start of the broker", web.arrived.Sub(began))
 			}
 			// At most the frame that was just being taken is older than the start.
 			least := began.Add(-time.Second / fps)
 			watcher.until("a second of pictures", func(v view) bool { return v.arrived.After(back.arrived.Add(time.Second)) })
 			for _, v := range watcher.views()[had:] {
 				if v.captured.Before(least) {
-					found.add("a stale picture: captured %v before the broker's start, arrived %v after it", began.Sub(v.captured), v.arrived.Sub(began))
+					found.Add("a stale picture: captured %v before the broker's start, arrived %v after it", began.Sub(v.captured), v.arrived.Sub(began))
 				}
 			}
 			if web.captured.Before(least) {
-				found.add("a browser had a stale picture: captured %v before the broker's start", began.Sub(web.captured))
+				found.Add("a browser had a stale picture: captured %v before the broker's start", began.Sub(web.captured))
 			}
 		}
 		// What the broker keeps for those who come later is back too.
@@ -73,8 +74,8 @@ func TestBrokerIsKilledAndStartedAgain(t *testing.T) {
 
 // TestPublisherWithItsBrokerIsKilledAndStartedAgain: both go at once, and the camera begins anew.
 func TestPublisherWithItsBrokerIsKilledAndStartedAgain(t *testing.T) {
-	atMostTwice(t, func(t *testing.T) []string {
-		var found problems
+	hitch.Judge(t, func(t *testing.T) hitch.Problems {
+		var found hitch.Problems
 		address := freeAddress(t)
 		args := []string{"publish", "--embed-broker", "--listen", address, "--camera", "front=test:?width=320&height=240&fps=20"}
 		p := start(t, args...)
@@ -88,7 +89,7 @@ func TestPublisherWithItsBrokerIsKilledAndStartedAgain(t *testing.T) {
 		back := watcher.until("a picture after the restart", func(v view) bool { return v.arrived.After(began) && v.epoch != before.epoch })
 		t.Logf("back after %v", back.arrived.Sub(began).Round(time.Millisecond))
 		if took := back.arrived.Sub(began); took > backBound {
-			found.add("the viewer was back %v after the start", took)
+			found.Add("the viewer was back %v after the start", took)
 		}
 		if back.captured.Before(began) {
 			t.Errorf("a picture of the new epoch was captured %v before its start", began.Sub(back.captured))

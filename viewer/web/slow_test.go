@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/lensbus/lensbus/test/hitch"
 )
 
 // How long slow viewers are watched; LENSBUS_TEST_SLOW=10m makes it longer.
@@ -21,59 +23,15 @@ func slowFor(t *testing.T) time.Duration {
 	return 20 * time.Second
 }
 
-// hitches notices when this process was not let run: on a machine that does other things too, that
-// is no fault of what is tested.
-type hitches struct {
-	mu  sync.Mutex
-	all []hitch
-}
-
-type hitch struct{ from, to time.Time }
-
-const hitchTick = 5 * time.Millisecond
-
-func (h *hitches) watch(ctx context.Context) {
-	tick := time.NewTicker(hitchTick)
-	defer tick.Stop()
-	last := time.Now()
-	for ctx.Err() == nil {
-		<-tick.C
-		now := time.Now()
-		if now.Sub(last) > 3*hitchTick {
-			h.mu.Lock()
-			h.all = append(h.all, hitch{last, now})
-			h.mu.Unlock()
-		}
-		last = now
-	}
-}
-
-// within is for how long the process did not run between the two times.
-func (h *hitches) within(from, to time.Time) (sum time.Duration) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for i := len(h.all) - 1; i >= 0 && h.all[i].to.After(from); i-- {
-		begin, end := h.all[i].from, h.all[i].to
-		if begin.Before(from) {
-			begin = from
-		}
-		if end.After(to) {
-			end = to
-		}
-		sum += max(0, end.Sub(begin))
-	}
-	return sum
-}
-
 // ages collects what one viewer saw.
 type ages struct {
-	hitches *hitches
+	hitches *hitch.Watch
 	mu      sync.Mutex
 	all     []time.Duration
 }
 
 func (a *ages) add(at time.Time, age time.Duration) {
-	age -= a.hitches.within(at.Add(-age), at)
+	age -= a.hitches.Within(at.Add(-age), at)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.all = append(a.all, age)
@@ -135,8 +93,7 @@ func TestSlowViewersStayCurrent(t *testing.T) {
 		})
 	}
 
-	stalls := new(hitches)
-	running.Go(func() { stalls.watch(ctx) })
+	stalls := hitch.New(t)
 	fastSocket, fastStream := &ages{hitches: stalls}, &ages{hitches: stalls}
 	slowAck, slowPing, slowStream := &ages{hitches: stalls}, &ages{hitches: stalls}, &ages{hitches: stalls}
 	socket(fastSocket, nil, true)

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/lensbus/lensbus/bus"
+	"github.com/lensbus/lensbus/test/hitch"
 )
 
 // TestStreamVariants measures, in one run, what the kernel can be told to hold back and what that
@@ -105,8 +106,7 @@ func measureVariant(t *testing.T, serve func(context.Context, net.Conn, *feed), 
 			})
 		}
 	})
-	stalls := new(hitches)
-	running.Go(func() { stalls.watch(ctx) })
+	stalls := hitch.New(t)
 	running.Go(func() {
 		c := &camera{id: "front", epoch: "e", data: jpegOf(t, 64, 48, slowFrame)}
 		tick := time.NewTicker(time.Second / 30)
