@@ -53,7 +53,7 @@ func (c *exportCommand) Run(ctx context.Context, s *session) error {
 		job.source = func(ctx context.Context, o bus.ExportOptions, w io.Writer) (bus.ExportResult, error) {
 			return recorder.ExportFolder(ctx, c.Dir, c.ID, o, sealed.opener, w, job.progress, s.log)
 		}
-		return job.run(ctx)
+		return c.nothingIn(job.run(ctx))
 	}
 	conn, err := s.connect(ctx, c.serverFlags, f, sealed.connecting)
 	if err != nil {

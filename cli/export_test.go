@@ -20,6 +20,7 @@ import (
 
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/recorder"
 	"github.com/lensbus/lensbus/recorder/segment"
 )
 
@@ -375,6 +376,39 @@ func TestExportOfTwoFilesIsAllOrNone(t *testing.T) {
 	}
 }
 
+// A folder that is not the recorder's, which one finds in it or above it.
+func TestExportFromAnotherFolder(t *testing.T) {
+	dir, first := recordedFolder(t, 20)
+	c := exportCommand{From: moment(first.Format(time.RFC3339)), Output: filepath.Join(t.TempDir(), "clip.mp4")}
+	empty := t.TempDir()
+	for _, tried := range []struct {
+		dir, says, never string
+		id               frame.CameraID
+	}{
+		{filepath.Join(dir, "front"), "try --dir " + dir, "", "front"},
+		{filepath.Join(dir, "front", "2026", "11", "22"), "try --dir " + dir, "", "front"},
+		{dir, "has recordings of front", "try", "yard"},
+		{empty, empty + " has no camera's folder in it", "try", "front"},
+	} {
+		c.Dir, c.ID = tried.dir, tried.id
+		_, _, err := runExport(t, t.Context(), c)
+		if !errors.Is(err, recorder.ErrNothing) || !strings.Contains(err.Error(), tried.says) || tried.never != "" && strings.Contains(err.Error(), tried.never) {
+			t.Errorf("%s of %s: %v, want %q", tried.id, tried.dir, err, tried.says)
+		}
+	}
+	c.Dir, c.ID, c.From, c.To = dir, "front", "2001-01-01T00:00:00Z", "+1s" // the right one, at another time
+	if _, _, err := runExport(t, t.Context(), c); !errors.Is(err, recorder.ErrNothing) || strings.Contains(err.Error(), "folder") {
+		t.Error(err)
+	}
+	var many []frame.CameraID
+	for n := range 13 {
+		many = append(many, frame.CameraID("c"+strconv.Itoa(n)))
+	}
+	if got := someOf(many); !strings.HasSuffix(got, ", c9 and 3 more") {
+		t.Error(got)
+	}
+}
+
 // Whatever fails at a file says which.
 func TestErrorsOfAnExportedFile(t *testing.T) {
 	file, err := os.Create(filepath.Join(t.TempDir(), ".clip.mp4.x.part"))
@@ -438,6 +472,16 @@ func TestProgressBar(t *testing.T) {
 	}
 	if got := b.line(bus.ExportProgress{Bytes: 1}, 10); strings.Contains(got, "[") {
 		t.Errorf("no room: %q", got)
+	}
+	files := filesBar{what: "verify"}
+	for want, p := range map[string]recorder.Progress{
+		"verify [#####               ]  25 %  300 of 1200 files":  {Done: 300, Total: 1200},
+		"verify [####################] 100 %  1200 of 1200 files": {Done: 1200, Total: 1200},
+		"verify [                    ]   0 %  0 of 0 files":       {},
+	} {
+		if got := files.line(p, len(want)); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 	quiet := newProgressBar(&bytes.Buffer{}, "front", at, at)
 	quiet.show(bus.ExportProgress{Bytes: 1})

@@ -8,17 +8,23 @@ import (
 
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/recorder"
 )
 
-// progressBar shows on a terminal how far an export is; elsewhere it shows nothing.
-type progressBar struct {
-	out      terminal
-	visible  bool
-	camera   frame.CameraID
-	from, to time.Time
+// bar shows on a terminal how far something is; elsewhere it shows nothing.
+type bar struct {
+	out     terminal
+	visible bool
 
 	shown time.Time
 	drawn bool
+}
+
+// progressBar is that of an export.
+type progressBar struct {
+	bar
+	camera   frame.CameraID
+	from, to time.Time
 }
 
 // barEvery is how often the bar is drawn.
@@ -32,15 +38,20 @@ func newProgressBar(out io.Writer, camera frame.CameraID, from, to time.Time) *p
 
 // show draws the bar where it is time to.
 func (b *progressBar) show(p bus.ExportProgress) {
+	b.draw(func(width int) string { return b.line(p, width) })
+}
+
+// draw shows what line is in so many columns, where it is time to.
+func (b *bar) draw(line func(width int) string) {
 	if now := time.Now(); b.visible && now.Sub(b.shown) >= barEvery {
 		b.shown = now
 		width, _ := b.out.size()
-		b.drawn = b.out.write("\r"+b.line(p, width-1)+"\x1b[K") == nil
+		b.drawn = b.out.write("\r"+line(width-1)+"\x1b[K") == nil
 	}
 }
 
 // clear takes the bar away.
-func (b *progressBar) clear() {
+func (b *bar) clear() {
 	if b.drawn {
 		b.drawn = b.out.write("\r\x1b[K") != nil
 	}
@@ -60,10 +71,36 @@ func (b *progressBar) line(p bus.ExportProgress, width int) string {
 	if !p.Captured.IsZero() {
 		text += "  " + p.Captured.Local().Format("15:04:05")
 	}
-	room := min(width-len(string(b.camera))-len(text)-3, 40)
+	return barLine(string(b.camera), share, text, width)
+}
+
+// barLine is a bar of which a share, from 0 to 1, is full, between what it is of and a text.
+func barLine(what string, share float64, text string, width int) string {
+	room := min(width-len(what)-len(text)-3, 40)
 	if room < 5 {
-		return string(b.camera) + text
+		return what + text
 	}
 	full := int(share * float64(room))
-	return string(b.camera) + " [" + strings.Repeat("#", full) + strings.Repeat(" ", room-full) + "]" + text
+	return what + " [" + strings.Repeat("#", full) + strings.Repeat(" ", room-full) + "]" + text
+}
+
+// filesBar is the bar of something that goes through a recorder's files.
+type filesBar struct {
+	bar
+	what string
+}
+
+func newFilesBar(out io.Writer, what string) *filesBar {
+	b := &filesBar{what: what}
+	b.out, b.visible = terminalOf(out)
+	return b
+}
+
+func (b *filesBar) show(p recorder.Progress) {
+	b.draw(func(width int) string { return b.line(p, width) })
+}
+
+func (b *filesBar) line(p recorder.Progress, width int) string {
+	share := float64(p.Done) / float64(max(p.Total, 1))
+	return barLine(b.what, share, fmt.Sprintf(" %3.0f %%  %d of %d files", 100*share, p.Done, p.Total), width)
 }

@@ -21,7 +21,7 @@ type recordCommand struct {
 	fileFlag
 	Dir     string `env:"LENSBUS_RECORDINGS" placeholder:"DIR" help:"Folder for the recordings. Default: recordings in the folder of lensbus below the user's state; the log says which."`
 	Durable string `env:"LENSBUS_DURABLE" placeholder:"NAME" help:"Name of the recorder's consumer in the broker; a second recorder of the same cameras needs another one. Default: that of the credentials, else rec."`
-	Reindex bool   `help:"Make the index anew from the files, and end. No recorder may run on the folder."`
+	Reindex bool   `help:"Make the index anew from the files, and end. Like a start of the recorder it first closes segments that were left open, deletes those of them that are empty, and puts those aside (.damaged) that cannot be read. No recorder may run on the folder."`
 	Verify  bool   `help:"Read every segment, tell what is damaged, and end; nothing is changed. Exit code 1 where something is."`
 	JSON    bool   `help:"With --verify or --reindex: print a JSON document."`
 	serverFlags
@@ -180,7 +180,9 @@ func (s *session) recorderOf(conn *bus.Conn, f file, metrics *recorder.Metrics, 
 
 // verify tells what is damaged.
 func (c *recordCommand) verify(ctx context.Context, s *session, dir string) error {
-	found, err := recorder.VerifyAll(ctx, dir, nil)
+	bar := newFilesBar(s.Stderr, "verify")
+	found, err := recorder.VerifyAll(ctx, dir, bar.show)
+	bar.clear()
 	if err != nil {
 		return err
 	}
@@ -222,12 +224,24 @@ func (c *recordCommand) reindex(ctx context.Context, s *session, dir string) (er
 		return err
 	}
 	defer func() { err = errors.Join(err, folder.Close()) }()
-	done, err := recorder.Reindex(ctx, folder, nil)
+	bar := newFilesBar(s.Stderr, "reindex")
+	done, err := recorder.Reindex(ctx, folder, bar.show)
+	bar.clear()
 	if err != nil {
 		return err
 	}
+	for _, path := range done.Salvaged {
+		s.log.Info("a segment that a recorder had left open is closed", "file", path)
+	}
+	for _, path := range done.Removed {
+		s.log.Info("a segment that a recorder had left open was empty and is removed", "file", path)
+	}
 	for _, bad := range append(done.Damaged, done.Unreadable...) {
-		s.log.Warn("a file cannot be read and is left as it is", "file", bad.Path, "problem", bad.Problem)
+		what := "a file cannot be read and is left as it is"
+		if strings.HasSuffix(bad.Path, ".damaged") { // its name says so because of a salvage, this one or one before
+			what = "a segment that a recorder had left open cannot be read: it is put aside under this name"
+		}
+		s.log.Warn(what, "file", bad.Path, "problem", bad.Problem)
 	}
 	if c.JSON {
 		err = c.print(s, done)

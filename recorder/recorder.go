@@ -138,7 +138,7 @@ func (r *recorder) tryOpen(ctx context.Context, began time.Time) error {
 		}
 	}
 	for _, bad := range append(done.Damaged, done.Unreadable...) {
-		r.log.Warn("a file cannot be read and is left as it is", "file", bad.Path, "problem", bad.Problem)
+		r.log.Warn("a file cannot be read; its frames are missing", "file", bad.Path, "problem", bad.Problem)
 	}
 	r.log.Info("recordings", "folder", r.folder.path, "segments", done.Segments, "frames", done.Frames, "bytes", done.Bytes,
 		"salvaged", len(done.Salvaged), "read", done.Read, "took", time.Since(began).Round(time.Millisecond))
