@@ -97,6 +97,31 @@ func TestPortsAreForThisMachine(t *testing.T) {
 	}
 }
 
+// What makes credentials is auth's alone, and what it hands out goes to one service each.
+func TestSecretsAreForOneService(t *testing.T) {
+	mounts := 0
+	for name, file := range files(t) {
+		has := make(map[string][]string) // volume: services besides auth
+		for id, s := range file.Services {
+			for _, volume := range s.Volumes {
+				from, _, _ := strings.Cut(volume, ":")
+				if id != "auth" && (strings.HasPrefix(from, "credentials-") || strings.HasSuffix(from, "auth")) {
+					has[from] = append(has[from], id)
+					mounts++
+				}
+			}
+		}
+		for volume, services := range has {
+			if volume == "auth" || len(services) != 1 || volume != "broker-auth" && volume != "credentials-"+services[0] {
+				t.Errorf("%s: %s is mounted by %q", name, volume, services)
+			}
+		}
+	}
+	if mounts < 8 {
+		t.Errorf("found only %d of them", mounts)
+	}
+}
+
 // Images of others have a version; ours have what they say, and every folder that a volume is mounted on.
 func TestImages(t *testing.T) {
 	dockerfile := read(t, "../../Dockerfile")
