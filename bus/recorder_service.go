@@ -39,7 +39,8 @@ type RecorderService struct {
 
 // ServeRecorder answers requests for a camera's recordings as an instance of the NATS micro service
 // "recorder" until ctx is done or the function that it returns is called, which is safe twice and
-// waits for what is under way. Of two recorders of one camera, one answers.
+// waits for what is under way. Of several recorders of one camera, one answers; all do where each is asked,
+// and one by its name.
 //
 // Pictures and answers leave on a connection of their own, which needs the right to publish to the
 // askers' inboxes.
@@ -75,17 +76,26 @@ func (c *Conn) ServeRecorder(ctx context.Context, o RecorderService) (stop func(
 		defer stuck.Stop()
 		s.jobs.Wait()
 	})
-	for verb, answer := range map[string]func(context.Context, micro.Request) error{
-		frame.VerbRanges: s.ranges,
-		frame.VerbReplay: func(ctx context.Context, r micro.Request) error {
-			return begin(ctx, s, r, frame.VerbReplay, o.Verbs.Replay)
-		},
-		frame.VerbExport: func(ctx context.Context, r micro.Request) error {
-			return begin(ctx, s, r, frame.VerbExport, o.Verbs.Export)
-		},
+	s.instance = service.identity.ID
+	replay := func(ctx context.Context, r micro.Request) error {
+		return begin(ctx, s, r, frame.VerbReplay, o.Verbs.Replay)
+	}
+	export := func(ctx context.Context, r micro.Request) error {
+		return begin(ctx, s, r, frame.VerbExport, o.Verbs.Export)
+	}
+	for _, e := range []struct {
+		name, subject, queue string
+		answer               func(context.Context, micro.Request) error
+	}{
+		{frame.VerbRanges, o.Camera.RecorderSubject(frame.VerbRanges), micro.DefaultQueueGroup, s.ranges},
+		{frame.VerbReplay, o.Camera.RecorderSubject(frame.VerbReplay), micro.DefaultQueueGroup, replay},
+		{frame.VerbExport, o.Camera.RecorderSubject(frame.VerbExport), micro.DefaultQueueGroup, export},
+		{frame.VerbReplay + "-this", o.Camera.RecorderInstanceSubject(frame.VerbReplay, s.instance), "", replay},
+		{frame.VerbExport + "-this", o.Camera.RecorderInstanceSubject(frame.VerbExport, s.instance), "", export},
+		{frame.VerbEach, o.Camera.RecorderSubject(frame.VerbEach), "", s.ranges}, // the last: who answers it answers the others too
 	} {
-		handle := func(r micro.Request) { s.handle(ctx, r, answer) }
-		if err := service.endpoint(verb, o.Camera.RecorderSubject(verb), micro.DefaultQueueGroup, handle); err != nil {
+		handle := func(r micro.Request) { s.handle(ctx, r, e.answer) }
+		if err := service.endpoint(e.name, e.subject, e.queue, handle); err != nil {
 			ended()
 			return nil, failed(err)
 		}
@@ -105,8 +115,9 @@ var (
 // recorderServer is a running RecorderService.
 type recorderServer struct {
 	RecorderService
-	nc   *framesConn
-	jobs sync.WaitGroup
+	nc       *framesConn
+	instance string // of several recorders of the camera
+	jobs     sync.WaitGroup
 
 	mu     sync.Mutex
 	closed bool // no further job begins
@@ -149,6 +160,7 @@ func (s *recorderServer) ranges(ctx context.Context, r micro.Request) error {
 	if err != nil {
 		return err
 	}
+	ranges.Instance = s.instance
 	data, err := json.Marshal(ranges)
 	if err != nil {
 		return err

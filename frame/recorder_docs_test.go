@@ -152,7 +152,7 @@ func TestRecorderPageExamples(t *testing.T) {
 	}
 	requests := regexp.MustCompile(`nats req [^']*rec\.front\.(\w+) '([^']*)'`).FindAllStringSubmatch(page, -1)
 	for _, m := range requests {
-		document, ok := map[string]any{frame.VerbRanges: &frame.RangesRequest{}, frame.VerbReplay: &frame.ReplayRequest{}, frame.VerbExport: &frame.ExportRequest{}}[m[1]]
+		document, ok := map[string]any{frame.VerbRanges: &frame.RangesRequest{}, frame.VerbEach: &frame.RangesRequest{}, frame.VerbReplay: &frame.ReplayRequest{}, frame.VerbExport: &frame.ExportRequest{}}[m[1]]
 		if !ok {
 			t.Errorf("%s: no such verb", m[0])
 		} else if m[2] != "" {

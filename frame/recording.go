@@ -9,12 +9,19 @@ const RecorderServiceName = "recorder"
 // The verbs of rec.<id>.<verb>, requests that a recorder answers (docs/reference/recorder.md).
 const (
 	VerbRanges = "ranges" // RangesRequest → Ranges: what there is, and what is missing
+	VerbEach   = "each"   // as VerbRanges, and every recorder of the camera answers
 	VerbReplay = "replay" // ReplayRequest → Job, then frames, to the asker's inbox
 	VerbExport = "export" // ExportRequest → Job, then an MP4 file in pieces, to the asker's inbox
 )
 
 // RecorderSubject is rec.<id>.<verb>. The verb is put in as it is.
 func (id CameraID) RecorderSubject(verb string) string { return "rec." + string(id) + "." + verb }
+
+// RecorderInstanceSubject is rec.<id>.<verb>-<instance>, on which one of several recorders of a camera is asked
+// for a replay or an export. Both are put in as they are.
+func (id CameraID) RecorderInstanceSubject(verb, instance string) string {
+	return id.RecorderSubject(verb) + "-" + instance
+}
 
 // CreditSubject is rec.<id>.credit.<job>, on which the asker of a replay or export says how much
 // more it takes (see [Credit]).

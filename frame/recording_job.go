@@ -16,9 +16,16 @@ type RangesRequest struct {
 // most [MaxRanges] each.
 type Ranges struct {
 	Camera CameraID  `json:"camera"`
-	Time   time.Time `json:"time"`  // when this was so, by the recorder's clock
-	Spans  []Span    `json:"spans"` // those that touch are one, where size and Kept are the same
-	Gaps   []Gap     `json:"gaps"`
+	Time   time.Time `json:"time"` // when this was so, by the recorder's clock
+	// First and Last are from when until when anything is recorded, whatever was asked for; zero where
+	// nothing is.
+	First time.Time `json:"first,omitzero"`
+	Last  time.Time `json:"last,omitzero"`
+	// Instance is who says it: an instance of the micro service. Empty where several answers are joined.
+	Instance string `json:"instance,omitempty"`
+
+	Spans []Span `json:"spans"` // those that touch are one, where size and Kept are the same
+	Gaps  []Gap  `json:"gaps"`
 	// Truncated is true where there is more than fits: the oldest is left out. Ask with an earlier To.
 	Truncated bool `json:"truncated,omitempty"`
 }

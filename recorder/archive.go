@@ -24,13 +24,11 @@ type archive struct {
 	segments func(ctx context.Context, from, to time.Time) ([]segment.Info, error)
 	// last returns the closed one that was written last; false where there is none.
 	last func(ctx context.Context) (segment.Info, bool, error)
-	// noted returns the gaps that reach into a stretch of time, by From, those of the segment that is
-	// being written not included.
-	noted func(ctx context.Context, from, to time.Time) ([]frame.Gap, error)
 	// writing is the segment that is being written, as far as it is on disk; false where there is none.
 	writing func() (segment.Info, bool)
 	// unlisted are closed segments that the index has not got yet; nil: there are none.
 	unlisted func() []segment.Info
+	shelf    *shelf       // for ranges; nil: it is not asked for them
 	history  *bus.History // nil: only files
 	log      *slog.Logger
 }

@@ -20,40 +20,68 @@ const apart = time.Second
 // whole.
 func (a *archive) ranges(ctx context.Context, r frame.RangesRequest) (frame.Ranges, error) {
 	answer := frame.Ranges{Camera: a.id, Time: time.Now()}
-	h, err := a.hold(ctx, r.From, r.To)
+	// In this order: what is after newest is looked for in the stream, so that the files must be looked at later
+	// than it, and all by one look at what is written. What is closed meanwhile is in fresh, and left out of the shelf.
+	now, last, err := a.newestWritten(ctx)
 	if err != nil {
 		return answer, err
 	}
-	fresh := append(a.pending(), h.now) // whose gaps come into the index with them
-	gaps, err := a.noted(ctx, r.From, r.To)
+	fresh := a.fresh(now)
+	first, until, err := a.shelf.extent(ctx)
 	if err != nil {
 		return answer, err
 	}
-	for _, info := range fresh {
-		gaps = append(gaps, info.Gaps...)
-	}
-	spans := make([]frame.Span, 0, len(h.files)+1)
-	for _, info := range h.files {
-		spans = append(spans, spanOf(info))
-	}
-	tail, gap, err := a.streamSpan(ctx, h.newest)
+	tail, tailGap, err := a.streamSpan(ctx, last)
 	if err != nil {
 		return answer, err
+	}
+	var spans []frame.Span
+	var gaps []frame.Gap
+	var without []string
+	for _, info := range fresh { // whose gaps come into the index with them
+		spans, gaps = append(spans, spanOf(info)), append(gaps, info.Gaps...)
+		without = append(without, closedPath(info.Path))
 	}
 	if tail.Frames > 0 {
-		spans = append(spans, tail)
-		if gap.Reason != "" {
-			gaps = append(gaps, gap)
+		if spans = append(spans, tail); tailGap.Reason != "" {
+			gaps = append(gaps, tailGap)
 		}
 	}
+	answer.First, answer.Last = extended(first, until, spans)
+	from := r.From
+	if !from.After(answer.First) { // all there is, where to is no bound either
+		from = time.Time{}
+	}
+	files, err := a.shelf.between(ctx, from, r.To, without)
+	if err != nil {
+		return answer, err
+	}
+	answer.Truncated = files.more
+	spans, gaps = append(spans, files.spans...), append(gaps, files.gaps...)
 	spans = slices.DeleteFunc(spans, func(s frame.Span) bool { return !within(s.From, s.To, r) })
 	gaps = slices.DeleteFunc(gaps, func(g frame.Gap) bool { return !within(g.From, g.To, r) })
+	return a.arranged(answer, spans, gaps)
+}
+
+// arranged puts spans and gaps into an answer, in order and as few as they are.
+func (a *archive) arranged(answer frame.Ranges, spans []frame.Span, gaps []frame.Gap) (frame.Ranges, error) {
 	slices.SortStableFunc(spans, func(a, b frame.Span) int { return a.From.Compare(b.From) })
 	slices.SortFunc(gaps, func(a, b frame.Gap) int {
 		return cmp.Or(a.From.Compare(b.From), a.To.Compare(b.To), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Missing, b.Missing))
 	})
 	gaps = slices.Compact(gaps)
-	spans = joined(spans, gaps)
+	ends := make([]int64, len(gaps))
+	for i, g := range gaps {
+		ends[i] = g.To.UnixNano()
+	}
+	slices.Sort(ends)
+	spans, answer.Truncated, _ = joined(func(yield func(frame.Span, error) bool) {
+		for _, s := range spans {
+			if !yield(s, nil) {
+				return
+			}
+		}
+	}, ends, answer.Truncated) // what is in memory has no errors
 	answer.Spans, answer.Truncated = newest(spans, answer.Truncated)
 	answer.Gaps, answer.Truncated = newest(gaps, answer.Truncated)
 	if answer.Spans == nil { // in JSON an empty list, not null
@@ -65,43 +93,36 @@ func (a *archive) ranges(ctx context.Context, r frame.RangesRequest) (frame.Rang
 	return answer, nil
 }
 
-func newest[T any](all []T, truncated bool) ([]T, bool) {
-	if over := len(all) - frame.MaxRanges; over > 0 {
-		return all[over:], true
+// extended is from when until when there is anything: in the index, where first is not zero, and in spans.
+func extended(first, last time.Time, spans []frame.Span) (time.Time, time.Time) {
+	for _, s := range spans {
+		if first.IsZero() || s.From.Before(first) {
+			first = s.From
+		}
+		if s.To.After(last) {
+			last = s.To
+		}
 	}
-	return all, truncated
+	return first, last
 }
 
+// fresh are the segments that the index may not have: those that it has not got yet, and now.
+func (a *archive) fresh(now segment.Info) []segment.Info {
+	infos := slices.Clone(a.pending())
+	closed := func(i segment.Info) bool { return closedPath(i.Path) == closedPath(now.Path) }
+	if now.Frames > 0 && !slices.ContainsFunc(infos, closed) {
+		infos = append(infos, now)
+	}
+	return infos
+}
+
+// within says whether there is something of it in the stretch, as the index says it.
 func within(from, to time.Time, r frame.RangesRequest) bool {
-	return (r.From.IsZero() || !to.Before(r.From)) && (r.To.IsZero() || from.Before(r.To))
+	return (r.From.IsZero() || to.After(r.From) || !from.Before(r.From)) && (r.To.IsZero() || from.Before(r.To))
 }
 
 func spanOf(i segment.Info) frame.Span {
 	return frame.Span{From: i.Start, To: until(i), Frames: i.Frames, Bytes: i.Bytes, Width: i.Width, Height: i.Height, Kept: frame.KeptFile}
-}
-
-// joined makes one of spans that touch, where nothing is missing between them. Both are in order.
-func joined(spans []frame.Span, gaps []frame.Gap) []frame.Span {
-	var all []frame.Span
-	for _, s := range spans {
-		for len(gaps) > 0 && gaps[0].To.Before(s.From) {
-			gaps = gaps[1:]
-		}
-		if len(all) > 0 {
-			last := &all[len(all)-1]
-			hole := len(gaps) > 0 && gaps[0].To.Equal(s.From)
-			if !hole && last.Kept == s.Kept && last.Width == s.Width && last.Height == s.Height && s.From.Sub(last.To) <= apart {
-				if s.To.After(last.To) {
-					last.To = s.To
-				}
-				last.Frames += s.Frames
-				last.Bytes += s.Bytes
-				continue
-			}
-		}
-		all = append(all, s)
-	}
-	return all
 }
 
 // holdings are what is in files. The recorder goes on while they are looked at: what it writes
@@ -112,17 +133,23 @@ type holdings struct {
 	files  []segment.Info // that have something in the stretch, now included, by Start
 }
 
-// hold looks at what is in files in a stretch of time. Its order matters: what is after newest is looked
-// for in the stream, so that the files must be looked at later than it, and all by one look at now.
+// hold looks at what is in files in a stretch of time.
 func (a *archive) hold(ctx context.Context, from, to time.Time) (h holdings, err error) {
-	h.now, _ = a.writing()
-	if h.newest = h.now; h.newest.Frames == 0 && a.history != nil {
-		if h.newest, _, err = a.last(ctx); err != nil {
-			return h, err
-		}
+	if h.now, h.newest, err = a.newestWritten(ctx); err != nil {
+		return h, err
 	}
 	h.files, err = a.filesWith(ctx, h.now, from, to)
 	return h, err
+}
+
+// newestWritten is the segment that is being written, and the one that was written last, be it that; without frames
+// where there is none.
+func (a *archive) newestWritten(ctx context.Context) (now, newest segment.Info, err error) {
+	now, _ = a.writing()
+	if newest = now; newest.Frames == 0 && a.history != nil {
+		newest, _, err = a.last(ctx)
+	}
+	return now, newest, err
 }
 
 // streamSpan is what is in the stream after the newest segment, and the gap before it if there is one.

@@ -40,10 +40,8 @@ func TestRangesWhileTheRecorderGoesOn(t *testing.T) {
 			segments: func(ctx context.Context, from, to time.Time) ([]segment.Info, error) {
 				return g.index.Segments(ctx, "front", from, to)
 			},
-			last: func(ctx context.Context) (segment.Info, bool, error) { return g.index.Newest(ctx, "front") },
-			noted: func(ctx context.Context, from, to time.Time) ([]frame.Gap, error) {
-				return g.index.Gaps(ctx, "front", from, to)
-			},
+			last:  func(ctx context.Context) (segment.Info, bool, error) { return g.index.Newest(ctx, "front") },
+			shelf: &shelf{index: g.index, id: "front"},
 		}
 		ranges, err := a.ranges(soon(t), frame.RangesRequest{})
 		if err != nil {

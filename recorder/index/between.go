@@ -18,6 +18,7 @@ func (t *Tx) Between(ctx context.Context, camera frame.CameraID, gap func(prev, 
 	failed := func(err error) error {
 		return fmt.Errorf("look for gaps of camera %s: %w", camera, explain(err))
 	}
+	t.changes(camera)
 	rows, err := t.tx.QueryContext(ctx, `SELECT start_ns, until_ns, missing, reason FROM gaps WHERE camera = ? AND segment IS NULL`, string(camera))
 	if err != nil {
 		return failed(err)

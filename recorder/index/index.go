@@ -20,6 +20,8 @@ import (
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/lensbus/lensbus/frame"
 )
 
 // ErrUnusable is wrapped by every error that says: this file is no index of ours, is damaged, or is
@@ -43,6 +45,11 @@ type Index struct {
 	write *sql.DB // one connection
 	read  *sql.DB
 	close func() error
+
+	// What Version counts. It is counted when a change is made, before whoever made it is told.
+	mu      sync.Mutex
+	all     uint64 // changes of all cameras
+	changes map[frame.CameraID]uint64
 }
 
 // Open opens the index at path, and makes it where there is none. One process at a time may open it
@@ -69,7 +76,7 @@ func Open(ctx context.Context, path string) (*Index, error) {
 		_ = write.Close()
 		return nil, fmt.Errorf("open the index %s: %w", path, err)
 	}
-	x := &Index{path: path, write: write, read: read}
+	x := &Index{path: path, write: write, read: read, changes: make(map[frame.CameraID]uint64)}
 	x.close = sync.OnceValue(func() error {
 		// The writer last: the last connection that closes folds the log into the file.
 		if err := errors.Join(x.read.Close(), x.write.Close()); err != nil {

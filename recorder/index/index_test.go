@@ -273,8 +273,10 @@ func TestQueriesUseAnIndex(t *testing.T) {
 		queryOldestAll: {"SCAN segments USING INDEX segments_oldest"},
 		queryNewest:    {"segments_by_start (camera=?)"},
 		queryNewestAll: {"SCAN segments USING INDEX segments_oldest"},
+		queryStretches: {"segments_by_start (camera=? AND start_ns>? AND start_ns<?)", "segments_long (camera=? AND start_ns<?)"},
+		queryExtent:    {"COVERING INDEX segments_by_start (camera=?)"},
 	} {
-		rows, err := x.read.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, "front", 1, 2)
+		rows, err := x.read.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, "front", 1, 2, "")
 		if err != nil {
 			t.Fatal(err)
 		}

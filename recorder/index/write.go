@@ -13,7 +13,13 @@ import (
 
 // Tx is one change of the index: all of it happens, or nothing. It is used by one goroutine and
 // only until the function that it was given to returns.
-type Tx struct{ tx *sql.Tx }
+type Tx struct {
+	tx      *sql.Tx
+	cameras map[frame.CameraID]struct{} // that it changes
+	all     bool                        // it changes all
+}
+
+func (t *Tx) changes(camera frame.CameraID) { t.cameras[camera] = struct{}{} }
 
 // Update calls change and makes everything that it does in one step; an error of change takes all of
 // it back and is returned.
@@ -23,9 +29,12 @@ func (x *Index) Update(ctx context.Context, change func(*Tx) error) error {
 		return fmt.Errorf("change the index: %w", explain(err))
 	}
 	defer func() { _ = tx.Rollback() }()
-	if err := change(&Tx{tx}); err != nil {
+	t := &Tx{tx: tx, cameras: make(map[frame.CameraID]struct{})}
+	if err := change(t); err != nil {
 		return err
 	}
+	// Also after an error: it may be made all the same.
+	defer x.changed(t)
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("change the index: %w", explain(err))
 	}
@@ -36,6 +45,7 @@ func (x *Index) Update(ctx context.Context, change func(*Tx) error) error {
 // returned, everybody else sees what was there before.
 func (x *Index) Rebuild(ctx context.Context, fill func(*Tx) error) error {
 	return x.Update(ctx, func(t *Tx) error {
+		t.all = true
 		for _, statement := range []string{`DELETE FROM gaps`, `DELETE FROM segments`} {
 			if err := t.exec(ctx, statement); err != nil {
 				return fmt.Errorf("empty the index: %w", err)
@@ -69,6 +79,7 @@ func (t *Tx) Add(ctx context.Context, info segment.Info) error {
 	if err := checkPath(info.Camera, info.Path); err != nil {
 		return fmt.Errorf("note segment %q: %w", info.Path, err)
 	}
+	t.changes(info.Camera)
 	start, end := nanos(info.Start), nanos(info.End)
 	until := max(end, start, nanos(info.Start.Add(info.Duration)))
 	var id int64
@@ -113,6 +124,7 @@ func (t *Tx) AddGap(ctx context.Context, camera frame.CameraID, gap frame.Gap) e
 }
 
 func (t *Tx) addGap(ctx context.Context, camera frame.CameraID, gap frame.Gap, owner sql.NullInt64) error {
+	t.changes(camera)
 	from := nanos(gap.From)
 	return t.exec(ctx, `INSERT OR REPLACE INTO gaps (camera, segment, start_ns, until_ns, missing, reason) VALUES (?, ?, ?, ?, ?, ?)`,
 		string(camera), owner, from, max(from, nanos(gap.To)), int64(gap.Missing), string(gap.Reason))
@@ -135,6 +147,7 @@ func (t *Tx) Remove(ctx context.Context, path string) (was segment.Info, ok bool
 		return segment.Info{}, false, nil
 	}
 	was = found[0]
+	t.changes(was.Camera)
 	rows, err = t.tx.QueryContext(ctx, `SELECT start_ns, until_ns, missing, reason FROM gaps
 WHERE segment = (SELECT id FROM segments WHERE path = ?) ORDER BY start_ns, until_ns`, path)
 	if err != nil {
