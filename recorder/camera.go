@@ -68,11 +68,13 @@ type counts struct {
 }
 
 func newCamera(r *recorder, id frame.CameraID) *camera {
-	return &camera{
+	c := &camera{
 		r: r, id: id, log: r.log.With("camera", id), state: StateWaiting, reason: "starting",
 		left: r.left[id], lost: make(lost), rows: rowsDue{infos: r.unindexed[id]},
 		counts: counts{gaps: make(map[frame.GapReason]uint64), quarantined: make(map[frame.Reason]uint64)},
 	}
+	c.known.numbers = c.numbersIn
+	return c
 }
 
 // run records until ctx is done, and tries again whatever goes wrong.
@@ -144,6 +146,7 @@ func (c *camera) record(ctx context.Context, saved func()) error {
 	t := &tape{camera: c, durable: durable, cfg: cfg, saved: saved}
 	if last.Frames > 0 {
 		t.last, t.interval = lastEdge(last), usualInterval(last)
+		t.before = t.last
 	}
 	err = c.follow(ctx, t)
 	// Also when ctx is done: what has come is written, and acknowledged.

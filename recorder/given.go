@@ -1,39 +1,21 @@
 package recorder
 
-import (
-	"slices"
-	"sort"
-)
+// given is which frames a walker has given, by epoch and the camera's own numbers. The newest number
+// alone does not tell: where the publisher's clock was put back, later frames have earlier times. Nor
+// are numbers that are missing between two frames of a file nowhere else: the second may be forged.
+type given map[string]runs
 
-// given is which frames a walker has given, by epoch and the camera's own numbers, in order. The newest
-// number alone does not tell: where the publisher's clock was put back, later frames have earlier times.
-type given map[string][]run
+// mostGiven is how many holes of an epoch are remembered: from then on the lower half of them is taken for
+// numbers that do not come any more.
+const mostGiven = 1 << 17
 
-// run is frames that follow each other in a file or in the stream: those that are missing between are
-// nowhere else.
-type run struct{ first, last uint64 }
+func (g given) has(epoch string, seq uint64) bool { return g[epoch].has(seq) }
 
-func (g given) has(epoch string, seq uint64) bool {
-	i := g.find(epoch, seq)
-	return i < len(g[epoch]) && g[epoch][i].first <= seq
-}
-
-// find is the place of the first run that ends with a number or after it.
-func (g given) find(epoch string, seq uint64) int {
-	runs := g[epoch]
-	return sort.Search(len(runs), func(i int) bool { return runs[i].last >= seq })
-}
-
-// add notes a frame that is not there yet. before is the number of the one before it in the same place,
-// 0 where there is none.
-func (g given) add(epoch string, seq, before uint64) {
-	i := g.find(epoch, seq)
-	if before == 0 {
-		before = seq - 1
+// add notes a frame.
+func (g given) add(epoch string, seq uint64) {
+	all := g[epoch].with(run{seq, seq})
+	if half := len(all) / 2; len(all) > mostGiven {
+		all = append(runs{{all[0].first, all[half].last}}, all[half+1:]...)
 	}
-	if i > 0 && g[epoch][i-1].last == before {
-		g[epoch][i-1].last = seq
-		return
-	}
-	g[epoch] = slices.Insert(g[epoch], i, run{seq, seq})
+	g[epoch] = all
 }

@@ -1,7 +1,9 @@
 package recorder
 
 import (
-	"context"
+	"errors"
+	"io/fs"
+	"slices"
 	"sync"
 	"time"
 
@@ -9,105 +11,197 @@ import (
 )
 
 // known says which frames are recorded, by the camera's own numbers: these stay true whatever happens
-// to the broker's. An epoch's frames are recorded in order, so that the last one tells.
+// to the broker's. It knows each number and not only the highest: one forged frame with a number ahead must
+// not make those that the camera comes to later look recorded. The zero value knows nothing.
 type known struct {
+	// numbers reads those of a segment's frames, as far as it can be read. It is called while others wait.
+	// An error is that the file is not there. nil: no segment has a hole.
+	numbers func(path string) (runs, error)
+
 	mu     sync.Mutex
-	epochs map[string]numbered
+	epochs map[string]*taken
+	runs   int // of all epochs
 }
 
-// numbered is the newest number of an epoch, and when the broker stored it.
+// taken is what is recorded of an epoch.
+type taken struct {
+	numbers runs
+	unread  []unread
+	highest uint64   // that may be recorded
+	newest  numbered // that was recorded last
+}
+
+// unread is a segment with holes that was not looked into. That is done where a frame comes whose number
+// may be in it, which is at a start, and then mostly of one file.
+type unread struct {
+	run
+	path string
+}
+
+// numbered is a number of an epoch, and when the broker stored it.
 type numbered struct {
 	seq uint64
 	at  time.Time
 }
 
-// mostEpochs bounds what a publisher that invents epochs can make a recorder keep.
-const mostEpochs = 1 << 16
+// mostEpochs and mostRuns bound what a publisher that invents epochs, or leaves out numbers, can make a
+// recorder keep: about 4 MB. Where there are more, some are forgotten: such a frame is recorded twice where
+// the broker gives it a second time.
+const (
+	mostEpochs = 1 << 14
+	mostRuns   = 1 << 16
+)
 
 func (k *known) has(epoch string, seq uint64) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return seq <= k.epochs[epoch].seq
+	e := k.epochs[epoch]
+	if e == nil || seq > e.highest {
+		return false
+	}
+	return e.numbers.has(seq) || k.read(e, seq) && e.numbers.has(seq)
 }
 
-// newest is the newest number of an epoch; false where nothing of it is recorded.
+// below is the highest recorded number of an epoch below another one; 0: there is none.
+func (k *known) below(epoch string, seq uint64) uint64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	e := k.epochs[epoch]
+	if e == nil {
+		return 0
+	}
+	k.read(e, seq)
+	below := e.numbers.below(seq)
+	for _, u := range e.unread {
+		if u.last < seq {
+			below = max(below, u.last)
+		}
+	}
+	return below
+}
+
+// read looks into the segments that may have a number, and says whether there were any. mu is held.
+func (k *known) read(e *taken, seq uint64) (found bool) {
+	e.unread = slices.DeleteFunc(e.unread, func(u unread) bool {
+		if seq < u.first || seq > u.last {
+			return false
+		}
+		found = true
+		all, err := k.numbers(u.path)
+		if err != nil { // removed: what retention took is not recorded again
+			all = runs{u.run}
+		}
+		for _, r := range all {
+			k.note(e, r)
+		}
+		return true
+	})
+	return found
+}
+
+// note adds numbers. mu is held.
+func (k *known) note(e *taken, r run) {
+	before := len(e.numbers)
+	e.numbers = e.numbers.with(r)
+	e.highest = max(e.highest, r.last)
+	k.runs += len(e.numbers) - before
+	if k.runs <= mostRuns {
+		return
+	}
+	if n := len(e.numbers); n > mostRuns/2 {
+		e.numbers = e.numbers.longer()
+		k.runs -= n - len(e.numbers)
+		return
+	}
+	for name, other := range k.epochs {
+		if other != e {
+			k.forget(name)
+		}
+		if k.runs <= mostRuns*3/4 {
+			break
+		}
+	}
+}
+
+// forget leaves out an epoch. mu is held.
+func (k *known) forget(epoch string) {
+	k.runs -= len(k.epochs[epoch].numbers)
+	delete(k.epochs, epoch)
+}
+
+// newest is the number of an epoch that was recorded last; false where nothing of it is recorded.
 func (k *known) newest(epoch string) (numbered, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	n, ok := k.epochs[epoch]
-	return n, ok
+	if e := k.epochs[epoch]; e != nil {
+		return e.newest, true
+	}
+	return numbered{}, false
+}
+
+// of is what is recorded of an epoch, made where there is nothing so far. mu is held.
+func (k *known) of(epoch string) *taken {
+	if e := k.epochs[epoch]; e != nil {
+		return e
+	}
+	if k.epochs == nil {
+		k.epochs = make(map[string]*taken)
+	}
+	if len(k.epochs) >= mostEpochs {
+		for old := range k.epochs {
+			k.forget(old)
+			break
+		}
+	}
+	e := new(taken)
+	k.epochs[epoch] = e
+	return e
 }
 
 func (k *known) add(epoch string, seq uint64, at time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if _, there := k.epochs[epoch]; !there && len(k.epochs) >= mostEpochs {
-		for old := range k.epochs {
-			delete(k.epochs, old)
-			break
-		}
-	}
-	if seq > k.epochs[epoch].seq {
-		k.epochs[epoch] = numbered{seq, at}
-	}
+	e := k.of(epoch)
+	k.note(e, run{seq, seq})
+	e.newest = numbered{seq, at}
 }
 
-// set makes the segments all that is known.
-func (k *known) set(segments []segment.Info) {
+// clear makes nothing known.
+func (k *known) clear() {
 	k.mu.Lock()
-	k.epochs = make(map[string]numbered)
-	k.mu.Unlock()
-	for _, s := range segments {
-		k.add(s.Epoch, s.LastSeq, s.End) // the broker's time is not in it
+	defer k.mu.Unlock()
+	k.epochs, k.runs = nil, 0
+}
+
+// addSegment notes all frames of a segment.
+func (k *known) addSegment(s segment.Info) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	e, all := k.of(s.Epoch), run{s.FirstSeq, s.LastSeq}
+	if s.LastSeq >= s.FirstSeq && s.Frames >= all.length() {
+		k.note(e, all)
+	} else {
+		e.unread = append(e.unread, unread{all, s.Path})
+		e.highest = max(e.highest, s.LastSeq)
+	}
+	if s.LastSeq > e.newest.seq {
+		e.newest = numbered{s.LastSeq, s.End} // the broker's time is not in it
 	}
 }
 
-// setNewest notes the segment that was written last.
-func (c *camera) setNewest(info segment.Info) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.newest = info
-}
-
-// newestClosed is the closed segment that was written last. Until that is known, and where nothing is
-// recorded any more, it is the one that starts last.
-func (c *camera) newestClosed(ctx context.Context) (segment.Info, bool, error) {
-	c.mu.Lock()
-	info := c.newest
-	c.mu.Unlock()
-	if info.Frames > 0 {
-		return info, true, nil
+// numbersIn reads the numbers of a segment's frames, for known. What cannot be read is not recorded.
+func (c *camera) numbersIn(path string) (all runs, err error) {
+	reader, err := c.r.folder.Open(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	case err != nil:
+		c.log.Warn("a segment cannot be read: what the stream still has of it is recorded again", "segment", path, "error", err)
+		return nil, nil
 	}
-	return c.r.index.Newest(ctx, c.id)
-}
-
-// lookBack reads from the index what is recorded, and returns the segment that was written last; one
-// without frames where there is none.
-func (c *camera) lookBack(ctx context.Context) (segment.Info, error) {
-	infos, err := c.r.index.Segments(ctx, c.id, time.Time{}, time.Time{})
-	if err != nil {
-		return segment.Info{}, err
+	defer func() { _ = reader.Close() }() // was only read
+	for n := range reader.Numbers() {
+		all = all.with(run{n, n})
 	}
-	infos = append(infos, c.unlisted()...)
-	c.known.set(infos)
-	// The one that starts last, or the one with the highest number in the stream: they differ where
-	// the publisher's clock was put back, and where the stream was made anew. The file tells.
-	var byTime, byNumber segment.Info
-	for _, i := range infos {
-		if byTime.Frames == 0 || i.Start.After(byTime.Start) {
-			byTime = i
-		}
-		if byNumber.Frames == 0 || i.LastStored >= byNumber.LastStored {
-			byNumber = i
-		}
-	}
-	if byTime.Path == byNumber.Path {
-		return byTime, nil
-	}
-	first, err := c.r.folder.written(byTime.Path)
-	second, err2 := c.r.folder.written(byNumber.Path)
-	if err2 == nil && (err != nil || second.After(first)) {
-		return byNumber, nil
-	}
-	return byTime, nil
+	return all, nil
 }

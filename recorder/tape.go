@@ -30,6 +30,7 @@ type tape struct {
 
 	w        *segment.Writer // nil: no segment is open
 	last     edge            // of the last frame that was appended, in this segment or before; no epoch: none
+	before   edge            // of the last frame before numbers that may be forged; no epoch: there is none
 	interval time.Duration   // the usual time between frames
 	rejected uint64          // messages that were no frames, since then
 	leaps    leaps
@@ -121,7 +122,12 @@ func (t *tape) land(ctx context.Context) error {
 
 // append writes a frame, into a new segment where it belongs there.
 func (t *tape) append(ctx context.Context, s bus.Stored) error {
-	gaps := t.gapsBefore(s)
+	gaps, follows := t.gapsBefore(s)
+	if t.w != nil && !follows {
+		if err := t.close(ctx); err != nil {
+			return err
+		}
+	}
 	if t.w != nil {
 		if _, bytes := t.w.Buffered(); bytes+int64(len(s.Frame.Data)) > mostPartBytes { // else Append would do it, uncounted
 			if err := t.begin(ctx); err != nil {
@@ -163,24 +169,40 @@ func (t *tape) appended(ctx context.Context, s bus.Stored, gaps []frame.Gap, err
 	if t.last.epoch == next.epoch && len(gaps) == 0 {
 		t.interval = (7*t.interval + max(0, next.captured.Sub(t.last.captured))) / 8
 	}
+	if t.last.epoch == next.epoch && next.seq > t.last.seq+1 {
+		t.before = t.last
+	}
 	t.last, t.rejected = next, 0
 	t.gaps = append(t.gaps, gaps...)
 	c.known.add(s.Frame.Epoch, s.Frame.Seq, s.At)
 	return nil
 }
 
-// gapsBefore says what is missing before a frame.
-func (t *tape) gapsBefore(s bus.Stored) []frame.Gap {
+// gapsBefore says what is missing before a frame. follows says whether it may be in one segment with the last
+// one: what is between two frames of a segment is in no other.
+func (t *tape) gapsBefore(s bus.Stored) (gaps []frame.Gap, follows bool) {
 	if t.last.epoch == "" {
-		return nil
+		return nil, true
 	}
 	next, prev := edgeOf(s), t.last
+	follows = next.epoch != prev.epoch || next.seq > prev.seq
+	if next.epoch == prev.epoch && next.seq != prev.seq+1 {
+		// The last one had a number ahead, or these are frames of which the files were lost.
+		below := t.camera.known.below(next.epoch, next.seq)
+		follows = follows && below <= prev.seq
+		switch {
+		case t.before.epoch == next.epoch && t.before.seq < next.seq && t.before.seq >= below:
+			prev = t.before
+		case !follows:
+			return nil, false // other files have what is before it; the index knows their gaps
+		}
+	}
 	if s.Restarted {
 		prev.stored = 0 // it is a number of another stream
 	}
 	gap, ok := gapBetween(prev, next, t.interval)
 	if !ok {
-		return nil
+		return nil, follows
 	}
 	if gap.Reason == frame.GapOverrun && s.Skipped == 0 && t.rejected > 0 {
 		gap.Reason = frame.GapRejected // what was stored between is put aside
@@ -188,7 +210,7 @@ func (t *tape) gapsBefore(s bus.Stored) []frame.Gap {
 	if t.camera.lost.within(t.camera.id, gap) {
 		gap.Reason = frame.GapDamage
 	}
-	return []frame.Gap{gap}
+	return []frame.Gap{gap}, follows
 }
 
 func edgeOf(s bus.Stored) edge {

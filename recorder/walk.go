@@ -112,7 +112,6 @@ func (w *walker) readFile(ctx context.Context, info segment.Info, yield func(pas
 		return true
 	}
 	defer func() { _ = reader.Close() }() // was only read
-	before := uint64(0)
 	for record, err := range reader.Frames(w.from, w.to) {
 		if err != nil {
 			w.damaged(info, err)
@@ -121,10 +120,9 @@ func (w *walker) readFile(ctx context.Context, info segment.Info, yield func(pas
 		if ctx.Err() != nil {
 			return yield(past{}, context.Cause(ctx))
 		}
-		if !w.give(record.Frame, record.Stored, before, record.Gaps, yield) {
+		if !w.give(record.Frame, record.Stored, record.Gaps, yield) {
 			return false
 		}
-		before = record.Seq
 	}
 	return true
 }
@@ -142,13 +140,11 @@ func (w *walker) damaged(info segment.Info, err error) {
 }
 
 // give yields a frame unless it has been there; false where no more is wanted.
-// before is the number of the frame before it in the same file, or of the same epoch in the stream; 0 for
-// the first.
-func (w *walker) give(f frame.Frame, stored, before uint64, noted []frame.Gap, yield func(past, error) bool) bool {
+func (w *walker) give(f frame.Frame, stored uint64, noted []frame.Gap, yield func(past, error) bool) bool {
 	if w.given.has(f.Epoch, f.Seq) {
 		return true
 	}
-	w.given.add(f.Epoch, f.Seq, before)
+	w.given.add(f.Epoch, f.Seq)
 	next := edge{f.Epoch, f.Seq, stored, f.Captured}
 	p := past{frame: f, gaps: append(w.gaps, noted...)}
 	w.gaps = nil
@@ -185,7 +181,6 @@ func (w *walker) readStream(ctx context.Context, yield func(past, error) bool) (
 	if err != nil {
 		return false, false, w.unlessNone(ctx, err)
 	}
-	var before edge
 	for {
 		batch, err := w.history.Read(ctx, next, streamFrames, streamBytes)
 		if err != nil {
@@ -206,13 +201,9 @@ func (w *walker) readStream(ctx context.Context, yield func(past, error) bool) (
 			case !w.to.IsZero() && !m.Frame.Captured.Before(w.to):
 				return false, false, nil
 			}
-			if m.Frame.Epoch != before.epoch || m.Frame.Seq < before.seq {
-				before.seq = 0
-			}
-			if !w.give(m.Frame, m.Number, before.seq, nil, yield) {
+			if !w.give(m.Frame, m.Number, nil, yield) {
 				return false, false, nil
 			}
-			before = edge{epoch: m.Frame.Epoch, seq: m.Frame.Seq}
 		}
 		next = batch.Next
 	}
