@@ -103,6 +103,9 @@ install: ## Install what build has made: program, man pages, completions, system
 	for file in $$(find configs -type f -not -path 'configs/compose/*'); do \
 		install -D -m 0644 $$file $(INSTALLED)/share/doc/lensbus/examples/$${file#configs/}; \
 	done
+	for file in $$(find docs -type f -not -name '*.go'); do \
+		install -D -m 0644 $$file $(INSTALLED)/share/doc/lensbus/$${file#docs/}; \
+	done
 	install -d $(DESTDIR)/etc/lensbus/cameras
 	for file in packaging/etc/*.yaml packaging/etc/cameras/*.yaml; do \
 		to=$(DESTDIR)/etc/lensbus/$${file#packaging/etc/}; [ -e $$to ] || install -m 0644 $$file $$to; \

@@ -113,7 +113,7 @@ func TestCompletionOffers(t *testing.T) {
 
 // TestCompletionKnowsAll asks every shell for every command and every flag of the grammar.
 func TestCompletionKnowsAll(t *testing.T) {
-	parser, err := kong.New(new(grammar), kong.Vars{"version": "v0"})
+	parser, err := kong.New(new(grammar), kong.Name("lensbus"), kong.Vars{"version": "v0"})
 	if err != nil {
 		t.Fatal(err)
 	}

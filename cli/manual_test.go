@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/alecthomas/kong"
 )
 
 func manual(t *testing.T) (dir string) {
@@ -44,6 +46,52 @@ func TestManual(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "lensbus-capture-worker.1")); err == nil {
 		t.Error("a hidden command has a page")
+	}
+}
+
+// TestManualHasAll: the page of a command has every flag and argument of it and of what is below it.
+func TestManualHasAll(t *testing.T) {
+	dir := manual(t)
+	parser, err := kong.New(new(grammar), kong.Name("lensbus"), kong.Vars{"version": "v0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages := 0
+	for _, command := range parser.Model.Children {
+		if command.Hidden {
+			continue
+		}
+		data, err := os.ReadFile(filepath.Join(dir, "lensbus-"+command.Name+".1"))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		pages++
+		page := strings.ReplaceAll(string(data), `\-`, "-")
+		has := func(what, want string) {
+			if !strings.Contains(page, want) {
+				t.Errorf("lensbus-%s(1) has no %s: no %q", command.Name, what, want)
+			}
+		}
+		leaves := command.Leaves(true)
+		if len(leaves) == 0 {
+			leaves = []*kong.Node{command}
+		}
+		for _, leaf := range leaves {
+			has("synopsis", "\n.B "+leaf.FullPath()+"\n[flags]")
+			for _, flag := range leaf.Flags {
+				has("flag", "--"+flag.Name)
+				for _, variable := range flag.Envs {
+					has("variable of --"+flag.Name, variable)
+				}
+			}
+			for _, argument := range leaf.Positional {
+				has("argument", "\n.I "+argument.Summary()+"\n")
+			}
+		}
+	}
+	if pages < 15 {
+		t.Errorf("only %d pages", pages)
 	}
 }
 

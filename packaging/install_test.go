@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -101,6 +102,7 @@ func TestInstallOnlyCopies(t *testing.T) {
 		share + "/man/man1/lensbus.1.gz", share + "/man/man1/lensbus-up.1.gz",
 		share + "/bash-completion/completions/lensbus", share + "/zsh/site-functions/_lensbus", share + "/fish/vendor_completions.d/lensbus.fish",
 		"/etc/lensbus/lensbus.yaml", "/etc/lensbus/cameras/example.yaml", share + "/doc/lensbus/examples/grafana/lensbus.json",
+		share + "/doc/lensbus/reference/config.md", share + "/doc/lensbus/guide/install.md",
 	}
 	for path := range units(t) {
 		wants = append(wants, "/opt/lens/lib/systemd/system/"+filepath.Base(path))
@@ -117,6 +119,25 @@ func TestInstallOnlyCopies(t *testing.T) {
 	for _, want := range wants {
 		if !slices.Contains(installed, want) {
 			t.Errorf("%s is not installed", want)
+		}
+	}
+	// What the files for people name is there.
+	for _, file := range []string{"lensbus.yaml", "recorder.yaml", "web.yaml", "broker.yaml", "cameras/example.yaml"} {
+		for _, named := range regexp.MustCompile(`/usr(/share/doc/lensbus/\S*[a-z])`).FindAllStringSubmatch(read(t, "etc/"+file), -1) {
+			if _, err := os.Stat(filepath.Join(root, "opt/lens", named[1])); err != nil {
+				t.Errorf("%s: %v", file, err)
+			}
+		}
+		for _, page := range regexp.MustCompile(`\b(lensbus[a-z-]*)\(1\)`).FindAllStringSubmatch(read(t, "etc/"+file), -1) {
+			if !slices.Contains(installed, share+"/man/man1/"+page[1]+".1.gz") {
+				t.Errorf("%s: no man page %s", file, page[1])
+			}
+		}
+	}
+	for path, text := range units(t) {
+		page := regexp.MustCompile(`\nDocumentation=man:([a-z-]+)\(1\) `).FindStringSubmatch(text)
+		if page == nil || !slices.Contains(installed, share+"/man/man1/"+page[1]+".1.gz") {
+			t.Errorf("%s: Documentation names no man page that there is: %q", path, page)
 		}
 	}
 	unit := read(t, filepath.Join(root, "opt/lens/lib/systemd/system/lensbus-web.service"))
