@@ -53,7 +53,7 @@ const (
 type Gap struct {
 	From    time.Time `json:"from"`              // of the last frame before
 	To      time.Time `json:"to"`                // of the first frame after
-	Missing uint64    `json:"missing,omitempty"` // frames, by the camera's own numbers; 0: not known
+	Missing uint64    `json:"missing,omitempty"` // frames, and pictures that could not be sent; 0: not known
 	Reason  GapReason `json:"reason"`
 }
 
@@ -63,7 +63,7 @@ type GapReason string
 // The reasons of a [Gap].
 const (
 	GapCamera   GapReason = "camera"   // the camera delivered nothing, or its publisher did not run
-	GapUnstored GapReason = "unstored" // they were published but the broker did not store them
+	GapUnstored GapReason = "unstored" // the publisher could not send them, or the broker did not store them
 	GapOverrun  GapReason = "overrun"  // the stream dropped them before a recorder had fetched them
 	GapDamage   GapReason = "damage"   // a segment is damaged there
 	GapRejected GapReason = "rejected" // what was stored or came are no frames of then: quarantined or dropped

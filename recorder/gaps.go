@@ -1,6 +1,7 @@
 package recorder
 
 import (
+	"math"
 	"time"
 
 	"github.com/lensbus/lensbus/frame"
@@ -20,11 +21,17 @@ type edge struct {
 	seq      uint64    // the camera's own number
 	stored   uint64    // number in the broker's stream; 0: not known
 	captured time.Time // by the publisher's clock
+	missed   uint64    // pictures before it that its publisher could not send
+	at       time.Time // when the broker stored it; zero: not known
 }
 
 // firstEdge and lastEdge are the two ends of a segment.
-func firstEdge(i segment.Info) edge { return edge{i.Epoch, i.FirstSeq, i.FirstStored, i.Start} }
-func lastEdge(i segment.Info) edge  { return edge{i.Epoch, i.LastSeq, i.LastStored, i.End} }
+func firstEdge(i segment.Info) edge {
+	return edge{epoch: i.Epoch, seq: i.FirstSeq, stored: i.FirstStored, captured: i.Start}
+}
+func lastEdge(i segment.Info) edge {
+	return edge{epoch: i.Epoch, seq: i.LastSeq, stored: i.LastStored, captured: i.End}
+}
 
 // usualInterval is the time between two frames of a segment; 0 where it has only one.
 func usualInterval(i segment.Info) time.Duration {
@@ -34,17 +41,14 @@ func usualInterval(i segment.Info) time.Duration {
 	return min(i.End.Sub(i.Start)/time.Duration(min(i.Frames-1, 1<<40)), longestInterval)
 }
 
-// gapBetween says which frames are missing between two frames of a camera that were recorded one
-// after the other, and why; ok is false where none are. interval is the usual time between frames
-// before the hole, 0 where that is not known.
+// gapBetween says which frames are missing between two frames of a camera that came one after the other,
+// and why; ok is false where none are. interval is the usual time between frames before the hole, 0 where
+// that is not known.
 //
-// The recorder calls it for every frame, and a rebuild of the index for the ends of segments, so
-// that both find the same gaps.
+// It is for whoever sees what comes, as the recorder does for every frame: it notes what it finds with the
+// frame. For what nobody has noted there is laterGap.
 func gapBetween(prev, next edge, interval time.Duration) (gap frame.Gap, ok bool) {
-	gap = frame.Gap{From: prev.captured, To: next.captured}
-	if gap.To.Before(gap.From) { // the publisher's clock was put back
-		gap.From = gap.To
-	}
+	gap = stretch(prev, next)
 	// What the stream dropped was there to be recorded, so it comes before every other reason. 0
 	// where the numbers say nothing: the stream was made anew, or the files know none.
 	var dropped uint64
@@ -53,7 +57,7 @@ func gapBetween(prev, next edge, interval time.Duration) (gap frame.Gap, ok bool
 		dropped = next.stored - prev.stored - 1
 	}
 	if prev.epoch != next.epoch {
-		unseen := max(next.seq, 1) - 1 // of the new epoch
+		unseen := missing(max(next.seq, 1)-1, next.missed) // of the new epoch
 		switch {
 		case dropped > 0:
 			gap.Reason, gap.Missing = frame.GapOverrun, dropped
@@ -65,11 +69,12 @@ func gapBetween(prev, next edge, interval time.Duration) (gap frame.Gap, ok bool
 		return gap, true
 	}
 	if next.seq > prev.seq+1 && next.seq > prev.seq {
-		gap.Missing = next.seq - prev.seq - 1
+		unseen := next.seq - prev.seq - 1
+		gap.Missing = missing(unseen, next.missed)
 		switch {
-		case dropped > 0:
+		case dropped > 0 && unseen >= next.missed:
 			gap.Reason = frame.GapOverrun
-		case numbered:
+		case numbered || unseen < next.missed:
 			gap.Reason = frame.GapUnstored
 		default:
 			gap.Reason = frame.GapUnknown
@@ -77,11 +82,42 @@ func gapBetween(prev, next edge, interval time.Duration) (gap frame.Gap, ok bool
 		return gap, true
 	}
 	// No number is missing: what else the stream had between were no frames of this camera.
-	if gap.To.Sub(gap.From) > max(silence, 3*min(interval, longestInterval)) {
-		gap.Reason = frame.GapCamera
-		return gap, true
+	silent := gap.To.Sub(gap.From) > max(silence, 3*min(interval, longestInterval))
+	switch {
+	case next.missed > 0 && next.seq > prev.seq && (!silent || interval <= 0 || published(gap, next.missed, interval)):
+		gap.Reason, gap.Missing = frame.GapUnstored, next.missed
+	case silent:
+		gap.Reason, gap.Missing = frame.GapCamera, next.missed
+	default:
+		return frame.Gap{}, false
 	}
-	return frame.Gap{}, false
+	return gap, true
+}
+
+// stretch is the time between two frames, in which something may be missing. Where it is the publisher's
+// clock that was put ahead, it is as long as the broker's says: what is between is a time that never was, or
+// that comes again when the clock is put back.
+func stretch(prev, next edge) frame.Gap {
+	gap := frame.Gap{From: prev.captured, To: next.captured}
+	if gap.To.Before(gap.From) { // the publisher's clock was put back
+		gap.From = gap.To
+	}
+	if prev.at.IsZero() || next.at.IsZero() {
+		return gap
+	}
+	// Frames may come late, but hardly by as much as they take to come.
+	if passed := max(0, next.at.Sub(prev.at)); gap.To.Sub(gap.From) > 2*passed+silence {
+		gap.From = gap.To.Add(-passed)
+	}
+	return gap
+}
+
+// missing is so many frames and pictures: a hostile publisher may make any numbers of them.
+func missing(frames, pictures uint64) uint64 {
+	if sum := frames + pictures; sum >= frames && (pictures == 0 || sum <= math.MaxInt64) {
+		return sum
+	}
+	return max(frames, math.MaxInt64)
 }
 
 // published says whether a publisher that started anew, and whose first frames were not stored, was

@@ -13,40 +13,52 @@ func TestGapBetween(t *testing.T) {
 	noon := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	at := func(ms int) time.Time { return noon.Add(time.Duration(ms) * time.Millisecond) }
 	const usual = 100 * time.Millisecond
-	prev := edge{"A", 100, 1000, noon}
+	prev := edge{epoch: "A", seq: 100, stored: 1000, captured: noon}
 	for name, c := range map[string]struct {
 		next     edge
 		interval time.Duration
 		reason   frame.GapReason // "": no gap
 		missing  uint64
 	}{
-		"the next frame":                           {edge{"A", 101, 1001, at(100)}, usual, "", 0},
-		"late, but not by so much":                 {edge{"A", 101, 1001, at(2000)}, usual, "", 0},
-		"the camera was silent":                    {edge{"A", 101, 1001, at(2001)}, usual, frame.GapCamera, 0},
-		"a slow camera is not silent":              {edge{"A", 101, 1001, at(30_000)}, 10 * time.Second, "", 0},
-		"a slow camera is silent":                  {edge{"A", 101, 1001, at(30_001)}, 10 * time.Second, frame.GapCamera, 0},
-		"what is usual is not known":               {edge{"A", 101, 1001, at(2001)}, 0, frame.GapCamera, 0},
-		"no interval is longer than an hour":       {edge{"A", 101, 1001, at(3*3600_000 + 1)}, math.MaxInt64, frame.GapCamera, 0},
-		"published, not stored":                    {edge{"A", 111, 1001, at(1100)}, usual, frame.GapUnstored, 10},
-		"dropped by the stream":                    {edge{"A", 111, 1011, at(1100)}, usual, frame.GapOverrun, 10},
-		"some dropped, some not stored":            {edge{"A", 111, 1005, at(1100)}, usual, frame.GapOverrun, 10},
-		"the stream was made anew":                 {edge{"A", 111, 5, at(1100)}, usual, frame.GapUnknown, 10},
-		"the stream was made anew between two":     {edge{"A", 101, 1, at(100)}, usual, "", 0},
-		"stored numbers are not known":             {edge{"A", 111, 0, at(1100)}, usual, frame.GapUnknown, 10},
-		"the stream had what is no frame":          {edge{"A", 101, 1009, at(100)}, usual, "", 0},
-		"the publisher was started anew":           {edge{"B", 1, 1001, at(20_000)}, usual, frame.GapCamera, 0},
-		"started anew at once":                     {edge{"B", 1, 1001, at(1)}, usual, frame.GapCamera, 0},
-		"started anew, first frames not stored":    {edge{"B", 5, 1001, at(20_000)}, usual, frame.GapCamera, 0},
-		"started anew, ran without being stored":   {edge{"B", 190, 1001, at(20_000)}, usual, frame.GapUnstored, 189},
-		"started anew while the recorder was away": {edge{"B", 500, 3001, at(20_000)}, usual, frame.GapOverrun, 2000},
-		"started anew, with a new stream":          {edge{"B", 500, 400, at(20_000)}, usual, frame.GapCamera, 0},
-		"started anew with a number that is none":  {edge{"B", 0, 1001, at(20_000)}, usual, frame.GapCamera, 0},
-		"the same frame again":                     {edge{"A", 100, 1001, at(0)}, usual, "", 0},
-		"a number that was before":                 {edge{"A", 3, 1001, at(100)}, usual, "", 0},
-		"the largest number":                       {edge{"A", math.MaxUint64, 1001, at(100)}, usual, frame.GapUnstored, math.MaxUint64 - 101},
-		"the clock was put back":                   {edge{"A", 101, 1001, at(-3600_000)}, usual, "", 0},
-		"put back, and frames are missing":         {edge{"A", 103, 1001, at(-3600_000)}, usual, frame.GapUnstored, 2},
-		"the clock was put ahead":                  {edge{"A", 101, 1001, at(3600_000)}, usual, frame.GapCamera, 0},
+		"the next frame":                             {edge{epoch: "A", seq: 101, stored: 1001, captured: at(100)}, usual, "", 0},
+		"late, but not by so much":                   {edge{epoch: "A", seq: 101, stored: 1001, captured: at(2000)}, usual, "", 0},
+		"the camera was silent":                      {edge{epoch: "A", seq: 101, stored: 1001, captured: at(2001)}, usual, frame.GapCamera, 0},
+		"a slow camera is not silent":                {edge{epoch: "A", seq: 101, stored: 1001, captured: at(30_000)}, 10 * time.Second, "", 0},
+		"a slow camera is silent":                    {edge{epoch: "A", seq: 101, stored: 1001, captured: at(30_001)}, 10 * time.Second, frame.GapCamera, 0},
+		"what is usual is not known":                 {edge{epoch: "A", seq: 101, stored: 1001, captured: at(2001)}, 0, frame.GapCamera, 0},
+		"no interval is longer than an hour":         {edge{epoch: "A", seq: 101, stored: 1001, captured: at(3*3600_000 + 1)}, math.MaxInt64, frame.GapCamera, 0},
+		"published, not stored":                      {edge{epoch: "A", seq: 111, stored: 1001, captured: at(1100)}, usual, frame.GapUnstored, 10},
+		"dropped by the stream":                      {edge{epoch: "A", seq: 111, stored: 1011, captured: at(1100)}, usual, frame.GapOverrun, 10},
+		"some dropped, some not stored":              {edge{epoch: "A", seq: 111, stored: 1005, captured: at(1100)}, usual, frame.GapOverrun, 10},
+		"the stream was made anew":                   {edge{epoch: "A", seq: 111, stored: 5, captured: at(1100)}, usual, frame.GapUnknown, 10},
+		"the stream was made anew between two":       {edge{epoch: "A", seq: 101, stored: 1, captured: at(100)}, usual, "", 0},
+		"stored numbers are not known":               {edge{epoch: "A", seq: 111, stored: 0, captured: at(1100)}, usual, frame.GapUnknown, 10},
+		"the stream had what is no frame":            {edge{epoch: "A", seq: 101, stored: 1009, captured: at(100)}, usual, "", 0},
+		"the publisher was started anew":             {edge{epoch: "B", seq: 1, stored: 1001, captured: at(20_000)}, usual, frame.GapCamera, 0},
+		"started anew at once":                       {edge{epoch: "B", seq: 1, stored: 1001, captured: at(1)}, usual, frame.GapCamera, 0},
+		"started anew, first frames not stored":      {edge{epoch: "B", seq: 5, stored: 1001, captured: at(20_000)}, usual, frame.GapCamera, 0},
+		"started anew, ran without being stored":     {edge{epoch: "B", seq: 190, stored: 1001, captured: at(20_000)}, usual, frame.GapUnstored, 189},
+		"started anew while the recorder was away":   {edge{epoch: "B", seq: 500, stored: 3001, captured: at(20_000)}, usual, frame.GapOverrun, 2000},
+		"started anew, with a new stream":            {edge{epoch: "B", seq: 500, stored: 400, captured: at(20_000)}, usual, frame.GapCamera, 0},
+		"started anew with a number that is none":    {edge{epoch: "B", seq: 0, stored: 1001, captured: at(20_000)}, usual, frame.GapCamera, 0},
+		"the same frame again":                       {edge{epoch: "A", seq: 100, stored: 1001, captured: at(0)}, usual, "", 0},
+		"a number that was before":                   {edge{epoch: "A", seq: 3, stored: 1001, captured: at(100)}, usual, "", 0},
+		"the largest number":                         {edge{epoch: "A", seq: math.MaxUint64, stored: 1001, captured: at(100)}, usual, frame.GapUnstored, math.MaxUint64 - 101},
+		"some could not be sent":                     {edge{epoch: "A", seq: 101, stored: 1001, captured: at(900), missed: 8}, usual, frame.GapUnstored, 8},
+		"one could not be sent":                      {edge{epoch: "A", seq: 101, stored: 1001, captured: at(200), missed: 1}, usual, frame.GapUnstored, 1},
+		"for long none could be sent":                {edge{epoch: "A", seq: 101, stored: 1001, captured: at(9000), missed: 88}, usual, frame.GapUnstored, 88},
+		"not sent, and what is usual is not known":   {edge{epoch: "A", seq: 101, stored: 1001, captured: at(9000), missed: 2}, 0, frame.GapUnstored, 2},
+		"silent, and its first was no picture":       {edge{epoch: "A", seq: 101, stored: 1001, captured: at(60_000), missed: 1}, usual, frame.GapCamera, 1},
+		"not sent, and others not stored":            {edge{epoch: "A", seq: 111, stored: 1001, captured: at(1900), missed: 8}, usual, frame.GapUnstored, 18},
+		"not sent, and some dropped":                 {edge{epoch: "A", seq: 111, stored: 1011, captured: at(1900), missed: 8}, usual, frame.GapOverrun, 18},
+		"not sent, and few dropped":                  {edge{epoch: "A", seq: 103, stored: 1003, captured: at(1900), missed: 8}, usual, frame.GapUnstored, 10},
+		"not sent, and more than can be counted":     {edge{epoch: "A", seq: math.MaxInt64, stored: 1001, captured: at(1900), missed: frame.MaxMissed}, usual, frame.GapUnstored, math.MaxInt64},
+		"not sent, before a number that was":         {edge{epoch: "A", seq: 3, stored: 1001, captured: at(900), missed: 8}, usual, "", 0},
+		"started anew, and could not send":           {edge{epoch: "B", seq: 1, stored: 1001, captured: at(20_000), missed: 150}, usual, frame.GapUnstored, 150},
+		"started anew, and could not send the first": {edge{epoch: "B", seq: 1, stored: 1001, captured: at(20_000), missed: 5}, usual, frame.GapCamera, 0},
+		"the clock was put back":                     {edge{epoch: "A", seq: 101, stored: 1001, captured: at(-3600_000)}, usual, "", 0},
+		"put back, and frames are missing":           {edge{epoch: "A", seq: 103, stored: 1001, captured: at(-3600_000)}, usual, frame.GapUnstored, 2},
+		"the clock was put ahead":                    {edge{epoch: "A", seq: 101, stored: 1001, captured: at(3600_000)}, usual, frame.GapCamera, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, ok := gapBetween(prev, c.next, c.interval)
@@ -62,7 +74,7 @@ func TestGapBetween(t *testing.T) {
 		})
 	}
 	// The largest number is followed by none.
-	if gap, ok := gapBetween(edge{"A", math.MaxUint64, 1, noon}, edge{"A", 1, 2, at(100)}, usual); ok {
+	if gap, ok := gapBetween(edge{epoch: "A", seq: math.MaxUint64, stored: 1, captured: noon}, edge{epoch: "A", seq: 1, stored: 2, captured: at(100)}, usual); ok {
 		t.Errorf("%+v", gap)
 	}
 }
@@ -70,10 +82,10 @@ func TestGapBetween(t *testing.T) {
 func TestEdgesOfASegment(t *testing.T) {
 	noon := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	i := segment.Info{Epoch: "A", FirstSeq: 5, LastSeq: 104, FirstStored: 15, LastStored: 114, Start: noon, End: noon.Add(9900 * time.Millisecond), Frames: 100}
-	if got := firstEdge(i); got != (edge{"A", 5, 15, noon}) {
+	if got := firstEdge(i); got != (edge{epoch: "A", seq: 5, stored: 15, captured: noon}) {
 		t.Error(got)
 	}
-	if got := lastEdge(i); got != (edge{"A", 104, 114, i.End}) {
+	if got := lastEdge(i); got != (edge{epoch: "A", seq: 104, stored: 114, captured: i.End}) {
 		t.Error(got)
 	}
 	if got := usualInterval(i); got != 100*time.Millisecond {
@@ -86,5 +98,36 @@ func TestEdgesOfASegment(t *testing.T) {
 	i.Frames, i.End = 2, noon.Add(100*365*24*time.Hour)
 	if got := usualInterval(i); got != time.Hour {
 		t.Error("of two frames in a century:", got)
+	}
+}
+
+// A clock that is put ahead makes no gap, and none that is longer than it took.
+func TestGapOfAClockThatIsSet(t *testing.T) {
+	noon := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	at := func(ms int) time.Time { return noon.Add(time.Duration(ms) * time.Millisecond) }
+	const usual, hour = 100 * time.Millisecond, 3600_000
+	prev := edge{epoch: "A", seq: 100, stored: 1000, captured: noon, at: at(5)}
+	for name, c := range map[string]struct {
+		next    edge
+		reason  frame.GapReason // "": no gap
+		missing uint64
+		long    time.Duration
+	}{
+		"ahead":                             {edge{epoch: "A", seq: 101, captured: at(hour), at: at(105)}, "", 0, 0},
+		"ahead by some seconds":             {edge{epoch: "A", seq: 101, captured: at(4000), at: at(105)}, "", 0, 0},
+		"ahead, and the broker's put back":  {edge{epoch: "A", seq: 101, captured: at(hour), at: at(-hour)}, "", 0, 0},
+		"ahead while it was silent":         {edge{epoch: "A", seq: 101, captured: at(hour), at: at(10_005)}, frame.GapCamera, 0, 10 * time.Second},
+		"ahead, and frames are missing":     {edge{epoch: "A", seq: 103, captured: at(hour), at: at(305)}, frame.GapUnknown, 2, 300 * time.Millisecond},
+		"ahead, and some were not sent":     {edge{epoch: "A", seq: 101, captured: at(hour), at: at(305), missed: 2}, frame.GapUnstored, 2, 300 * time.Millisecond},
+		"ahead with a new epoch":            {edge{epoch: "B", seq: 1, captured: at(hour), at: at(20_005)}, frame.GapCamera, 0, 20 * time.Second},
+		"back":                              {edge{epoch: "A", seq: 101, captured: at(-hour), at: at(105)}, "", 0, 0},
+		"back, and frames are missing":      {edge{epoch: "A", seq: 103, captured: at(-hour), at: at(305)}, frame.GapUnknown, 2, 0},
+		"silent for an hour":                {edge{epoch: "A", seq: 101, captured: at(hour), at: at(hour + 5)}, frame.GapCamera, 0, time.Hour},
+		"silent, and the last one was late": {edge{epoch: "A", seq: 101, captured: at(5000), at: at(2005)}, frame.GapCamera, 0, 5 * time.Second},
+	} {
+		got, ok := gapBetween(prev, c.next, usual)
+		if ok != (c.reason != "") || got.Reason != c.reason || got.Missing != c.missing || ok && (got.To.Sub(got.From) != c.long || !got.To.Equal(c.next.captured)) {
+			t.Errorf("%s: %v, %+v", name, ok, got)
+		}
 	}
 }

@@ -124,7 +124,7 @@ func shortLife(t *testing.T, dir string, killBefore int) {
 	for i := range 3 {
 		s.at = s.at.Add(time.Duration(i) * 24 * time.Hour)
 		var gaps []frame.Gap
-		if gap, ok := gapBetween(lastEdge(last), edge{s.epoch, s.seq + 1, s.stored + 1, s.at}, usualInterval(last)); ok && i > 0 {
+		if gap, ok := gapBetween(lastEdge(last), edge{epoch: s.epoch, seq: s.seq + 1, stored: s.stored + 1, captured: s.at}, usualInterval(last)); ok && i > 0 {
 			gaps = append(gaps, gap)
 		}
 		w := s.left(t, folder.Folder, 1, gaps...)

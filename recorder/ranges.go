@@ -185,7 +185,7 @@ func (a *archive) streamSpan(ctx context.Context, file segment.Info) (frame.Span
 	}
 	var gap frame.Gap
 	if file.Frames > 0 {
-		gap, _ = gapBetween(lastEdge(file), edge{f.Frame.Epoch, f.Frame.Seq, f.Number, f.Frame.Captured}, usualInterval(file))
+		gap, _ = gapBetween(lastEdge(file), edgeOf(f), usualInterval(file))
 	}
 	return span, gap, nil
 }

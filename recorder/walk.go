@@ -145,7 +145,8 @@ func (w *walker) give(f frame.Frame, stored uint64, noted []frame.Gap, yield fun
 		return true
 	}
 	w.given.add(f.Epoch, f.Seq)
-	next := edge{f.Epoch, f.Seq, stored, f.Captured}
+	next := edge{epoch: f.Epoch, seq: f.Seq, stored: stored, captured: f.Captured, missed: f.Missed}
+	f.Missed = 0 // a gap says it
 	p := past{frame: f, gaps: append(w.gaps, noted...)}
 	w.gaps = nil
 	if w.last.epoch != "" {

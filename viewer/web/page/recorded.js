@@ -11,7 +11,7 @@ const answerWithin = 8000;
 
 const reasons = {
   camera: "the camera delivered nothing",
-  unstored: "sent, but not stored by the broker",
+  unstored: "not sent, or not stored by the broker",
   overrun: "dropped by the broker before they were recorded",
   damage: "the file is damaged here",
   rejected: "what was stored are no pictures",
