@@ -66,17 +66,7 @@ func TestUsersThatTheServerTakesLater(t *testing.T) {
 
 // Who is removed is cut off at once; nobody else notices.
 func TestUsersChangeWhileTheyAreConnected(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "auth")
-	folder := auth.Open(dir)
-	if _, err := folder.Init(auth.InitOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	var log lockedBuffer
-	s, err := Start(t.Context(), Config{Listen: "127.0.0.1:0", Auth: dir}, slog.New(slog.NewTextHandler(&log, nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
+	s, folder, log := guardedAndHeard(t)
 	alice, bobs := enter(t, s, user(t, folder, "alice", auth.Viewer, "front")), user(t, folder, "bob", auth.Viewer, "front")
 	bob := enter(t, s, bobs)
 	sub, err := bob.SubscribeSync("cam.front.frame")
@@ -101,7 +91,7 @@ func TestUsersChangeWhileTheyAreConnected(t *testing.T) {
 		t.Errorf("bob was disconnected: %+v", stats)
 	}
 	// A file that makes no sense changes nothing, also once it has been looked at; the next one holds.
-	path := filepath.Join(dir, auth.UsersFile)
+	path := folder.Path(auth.UsersFile)
 	before, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -123,19 +113,9 @@ func TestUsersChangeWhileTheyAreConnected(t *testing.T) {
 // A users file that is refused for its mode holds as soon as that is right, with the same content: who
 // was taken out of it is cut off.
 func TestUsersFileWithAWrongMode(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "auth")
-	folder := auth.Open(dir)
-	if _, err := folder.Init(auth.InitOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	var log lockedBuffer
-	s, err := Start(t.Context(), Config{Listen: "127.0.0.1:0", Auth: dir}, slog.New(slog.NewTextHandler(&log, nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
+	s, folder, log := guardedAndHeard(t)
 	carol := enter(t, s, user(t, folder, "carol", auth.Viewer, "front"))
-	users := filepath.Join(dir, auth.UsersFile)
+	users := folder.Path(auth.UsersFile)
 	data, err := os.ReadFile(users)
 	if err != nil {
 		t.Fatal(err)
@@ -154,4 +134,21 @@ func TestUsersFileWithAWrongMode(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, carol.IsClosed)
+}
+
+// guardedAndHeard is guarded, and what the broker says.
+func guardedAndHeard(t *testing.T) (*Server, *auth.Folder, *lockedBuffer) {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "auth")
+	folder := auth.Open(dir)
+	if _, err := folder.Init(auth.InitOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	log := new(lockedBuffer)
+	s, err := Start(t.Context(), Config{Listen: "127.0.0.1:0", Auth: dir}, slog.New(slog.NewTextHandler(log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s, folder, log
 }

@@ -71,8 +71,8 @@ func TestDurableStreamLostItsEnd(t *testing.T) {
 // Somebody has removed the consumer, and not the recorder, which may not, has made it anew: it begins
 // with what is recorded, and gives no more than so much of it before that is acknowledged.
 func TestDurableConsumerMadeAnewByOthers(t *testing.T) {
-	ns, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true,
+	url := natsServer(t, &server.Options{
+		JetStream: true, StoreDir: t.TempDir(),
 		Users: []*server.User{
 			{Username: "admin", Password: "a"},
 			{Username: "rec", Password: "r", Permissions: &server.Permissions{Publish: &server.SubjectPermission{Allow: []string{
@@ -81,15 +81,7 @@ func TestDurableConsumerMadeAnewByOthers(t *testing.T) {
 			}}}},
 		},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ns.Start()
-	t.Cleanup(func() { ns.Shutdown(); ns.WaitForShutdown() })
-	if !ns.ReadyForConnections(patience) {
-		t.Fatal("the server does not get ready")
-	}
-	s := newStore(t, ns.ClientURL(), nats.UserInfo("admin", "a"))
+	s := newStore(t, url, nats.UserInfo("admin", "a"))
 	s.provision(nil)
 	s.fill(30)
 	consume := func() {
@@ -110,7 +102,7 @@ func TestDurableConsumerMadeAnewByOthers(t *testing.T) {
 			if has {
 				o.Has = have.Has
 			}
-			d := durable(t, connect(t, bus.Options{Server: ns.ClientURL(), NATS: []nats.Option{nats.UserInfo("rec", "r")}}), o)
+			d := durable(t, connect(t, bus.Options{Server: url, NATS: []nats.Option{nats.UserInfo("rec", "r")}}), o)
 			first, last := uint64(1), s.frame.Seq
 			for seq := first; seq < last; seq++ {
 				got := take(t, d, seq, seq)

@@ -3,14 +3,11 @@ package bus_test
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -58,31 +55,14 @@ func (s *store) replica(last *atomic.Uint64, empty *atomic.Int64) {
 // nothing there yet is no hole.
 func TestDurableAReplicaIsBehind(t *testing.T) {
 	config := fmt.Sprintf(`
-		listen: "127.0.0.1:-1", jetstream: {store_dir: %q}
+		jetstream: {store_dir: %q}
 		accounts: {CAM: {jetstream: enabled, users: [
 			{user: admin, password: a}
 			{user: rec, password: r, permissions: {publish: {allow: ["$JS.API.STREAM.INFO.FRAMES_front", "$JS.API.DIRECT.GET.FRAMES_front",
 				"$JS.API.CONSUMER.INFO.FRAMES_front.rec"]}, subscribe: {allow: ["_INBOX_rec.>"]}}}
 		]}}`, t.TempDir())
-	path := filepath.Join(t.TempDir(), "nats.conf")
-	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	opts, err := server.ProcessConfigFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	opts.NoSigs, opts.NoLog = true, true
-	ns, err := server.NewServer(opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ns.Start()
-	t.Cleanup(func() { ns.Shutdown(); ns.WaitForShutdown() })
-	if !ns.ReadyForConnections(patience) {
-		t.Fatal("the server does not get ready")
-	}
-	s := newStore(t, ns.ClientURL(), nats.UserInfo("admin", "a"))
+	url := natsConfigured(t, config)
+	s := newStore(t, url, nats.UserInfo("admin", "a"))
 	s.provision(func(c *jetstream.StreamConfig) { c.AllowDirect = false }) // so that replica answers
 	var last atomic.Uint64
 	var empty atomic.Int64
@@ -90,7 +70,7 @@ func TestDurableAReplicaIsBehind(t *testing.T) {
 	s.replica(&last, &empty)
 	s.fill(10)
 	s.aheadConsumer()
-	d := durable(t, connect(t, bus.Options{Server: ns.ClientURL(), NATS: []nats.Option{nats.UserInfo("rec", "r"), nats.CustomInboxPrefix("_INBOX_rec")}}), bus.DurableOptions{})
+	d := durable(t, connect(t, bus.Options{Server: url, NATS: []nats.Option{nats.UserInfo("rec", "r"), nats.CustomInboxPrefix("_INBOX_rec")}}), bus.DurableOptions{})
 	take(t, d, 1, 5)
 	eventually(t, func() bool { return empty.Load() >= 2 }) // it goes on asking
 	last.Store(10)

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -156,4 +157,31 @@ func (w *texts) String() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.text.String()
+}
+
+// natsServer runs a NATS server that is not lensbus's broker, until the end of the test, and returns where
+// it is.
+func natsServer(t *testing.T, opts *server.Options) string {
+	t.Helper()
+	opts.Host, opts.Port, opts.NoSigs, opts.NoLog = "127.0.0.1", server.RANDOM_PORT, true, true
+	s, err := server.NewServer(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	if !s.ReadyForConnections(patience) {
+		t.Fatal("the server does not get ready")
+	}
+	return s.ClientURL()
+}
+
+// natsConfigured is natsServer with what a configuration file says.
+func natsConfigured(t *testing.T, config string) string {
+	t.Helper()
+	opts := new(server.Options)
+	if err := opts.ProcessConfigString(config); err != nil {
+		t.Fatal(err)
+	}
+	return natsServer(t, opts)
 }

@@ -2,12 +2,9 @@ package bus_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -20,36 +17,19 @@ func TestDurableRights(t *testing.T) {
 	const recorder = `publish: {allow: [%s]}, subscribe: {allow: ["_INBOX_rec.>"]}`
 	const all = `"$JS.API.CONSUMER.INFO.FRAMES_front.rec", "$JS.API.CONSUMER.MSG.NEXT.FRAMES_front.rec", "$JS.ACK.FRAMES_front.rec.>"`
 	config := fmt.Sprintf(`
-		listen: "127.0.0.1:-1", jetstream: {store_dir: %q}
+		jetstream: {store_dir: %q}
 		accounts: {CAM: {jetstream: enabled, users: [
 			{user: admin, password: a}
 			{user: rec, password: r, permissions: {%s}}
 			{user: none, password: r, permissions: {%s}}
 		]}}`, t.TempDir(), fmt.Sprintf(recorder, all), fmt.Sprintf(recorder, `"x"`))
-	path := filepath.Join(t.TempDir(), "nats.conf")
-	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	opts, err := server.ProcessConfigFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	opts.NoSigs, opts.NoLog = true, true
-	ns, err := server.NewServer(opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ns.Start()
-	t.Cleanup(func() { ns.Shutdown(); ns.WaitForShutdown() })
-	if !ns.ReadyForConnections(patience) {
-		t.Fatal("the server does not get ready")
-	}
-	s := newStore(t, ns.ClientURL(), nats.UserInfo("admin", "a"))
+	url := natsConfigured(t, config)
+	s := newStore(t, url, nats.UserInfo("admin", "a"))
 	s.provision(nil)
 	s.fill(10)
 
 	as := func(user string) *bus.Conn {
-		return connect(t, bus.Options{Server: ns.ClientURL(), NATS: []nats.Option{nats.UserInfo(user, "r"), nats.CustomInboxPrefix("_INBOX_rec")}})
+		return connect(t, bus.Options{Server: url, NATS: []nats.Option{nats.UserInfo(user, "r"), nats.CustomInboxPrefix("_INBOX_rec")}})
 	}
 	without := durable(t, as("none"), bus.DurableOptions{})
 	eventually(t, func() bool {

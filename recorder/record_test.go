@@ -9,7 +9,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
 	"github.com/lensbus/lensbus/recorder"
 	"github.com/lensbus/lensbus/recorder/segment"
@@ -27,7 +26,7 @@ func TestRecord(t *testing.T) {
 	g.inFiles(dir)
 	g.publish(90)
 	g.inFiles(dir)
-	eventually(t, "everything is acknowledged", func() bool { return g.consumer().AckFloor.Stream == 150 })
+	g.acknowledged(150)
 	if err := r.metrics.Ready(); err != nil {
 		t.Error(err)
 	}
@@ -121,12 +120,12 @@ func TestRecordQuarantines(t *testing.T) {
 	}
 	g.publish(3)
 	g.inFiles(dir)
-	eventually(t, "everything is acknowledged", func() bool { return g.consumer().AckFloor.Stream == 11 })
+	g.acknowledged(11)
 	// Only rubbish at the end is acknowledged too.
 	if _, err := g.js.Publish(soon(t), "cam.front.frame", []byte("x")); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "everything is acknowledged", func() bool { return g.consumer().AckFloor.Stream == 12 })
+	g.acknowledged(12)
 	n := numbers.Of(t, r.metrics)
 	if n["lensbus_recorder_quarantined_total{front,header}"] != 4 || n["lensbus_recorder_quarantined_total{front,dimensions}"]+n["lensbus_recorder_quarantined_total{front,picture}"] != 2 {
 		t.Errorf("%v", n)
@@ -255,7 +254,7 @@ func TestRecordForgedNumber(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.publish(10)
-	eventually(t, "all is dealt with", func() bool { return g.consumer().AckFloor.Stream == 21 })
+	g.acknowledged(21)
 	if n := numbers.Of(t, r.metrics)["lensbus_recorder_quarantined_total{front,header}"]; n != 1 {
 		t.Errorf("%v messages are put aside", n)
 	}
@@ -277,7 +276,7 @@ func TestRecordCountsWhatIsWrittenEarly(t *testing.T) {
 	g.size = 6 << 20
 	g.publish(1)
 	g.inFiles(dir)
-	eventually(t, "both are acknowledged", func() bool { return g.consumer().AckFloor.Stream == 2 })
+	g.acknowledged(2)
 	n := numbers.Of(t, r.metrics)
 	if frames, bytes := n["lensbus_recorder_frames_total{front}"], n["lensbus_recorder_recorded_bytes_total{front}"]; frames != 2 || bytes < 8<<20 {
 		t.Errorf("%v frames and %v bytes are counted", frames, bytes)
@@ -302,11 +301,7 @@ func TestRangesWhereTheClockWasPutBack(t *testing.T) {
 		g.f.Captured = g.f.Captured.Add(-time.Hour)
 	}
 	r := g.record(recorder.Config{Dir: dir}, nil)
-	asker, err := bus.Connect(soon(t), bus.Options{Server: g.url})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer asker.Close()
+	asker := g.asker()
 	eventually(t, "all frames are in files, once", func() bool {
 		ranges, err := asker.Ranges(soon(t), g.camera, time.Time{}, time.Time{})
 		frames := uint64(0)

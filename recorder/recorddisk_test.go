@@ -41,7 +41,7 @@ func TestRecordFailingDisk(t *testing.T) {
 			})
 			g.publish(30)
 			g.inFiles(dir)
-			eventually(t, "everything is acknowledged", func() bool { return g.consumer().AckFloor.Stream == 30 })
+			g.acknowledged(30)
 			broken.Store(true)
 			if op == segment.OpMkdir {
 				g.f.Captured = g.f.Captured.AddDate(0, 0, 2) // a new folder

@@ -133,7 +133,7 @@ func recordRestored(t *testing.T, g *rig) {
 	r := g.record(recorder.Config{Dir: dir, Cameras: []frame.CameraID{g.camera}}, nil)
 	g.publish(20)
 	g.inFiles(dir)
-	eventually(t, "everything is acknowledged", func() bool { return g.consumer().AckFloor.Stream == 20 })
+	g.acknowledged(20)
 	_, address, _ := strings.Cut(g.url, "://")
 	messages := filepath.Join(g.store, "jetstream", "$G", "streams", g.camera.StreamName(), "msgs")
 	restart := func(between func()) {
@@ -156,7 +156,7 @@ func recordRestored(t *testing.T, g *rig) {
 	restart(func() { move(filepath.Join(backup, "msgs"), messages) })
 	g.publish(30)
 	g.inFiles(dir)
-	eventually(t, "everything is acknowledged", func() bool { return g.consumer().AckFloor.Stream == 50 })
+	g.acknowledged(50)
 	restart(func() { move(messages, filepath.Join(backup, "msgs")) })
 	g.publish(10) // as numbers 21 to 30
 	g.inFiles(dir)
@@ -251,7 +251,7 @@ func TestRecordAcknowledgesLater(t *testing.T) {
 	if took := time.Since(began); took > 8*time.Second { // else with the segment, which is closed after 15 s
 		t.Errorf("they were written after %v", took)
 	}
-	eventually(t, "everything is acknowledged", func() bool { return g.consumer().AckFloor.Stream == 15 })
+	g.acknowledged(15)
 	r.end()
 	g.check(dir)
 }

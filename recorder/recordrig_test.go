@@ -364,3 +364,23 @@ func (g *rig) consumer() *jetstream.ConsumerInfo {
 	}
 	return c.CachedInfo()
 }
+
+// acknowledged waits until all is up to the stream's message of that number, and no more.
+func (g *rig) acknowledged(number uint64) {
+	g.t.Helper()
+	eventually(g.t, fmt.Sprintf("message %d is the last that is acknowledged", number), func() bool { return g.consumer().AckFloor.Stream == number })
+}
+
+// openSegment publishes n frames and returns the path of the one open segment once they are in files and
+// acknowledged, with all that came before.
+func (g *rig) openSegment(dir string, n int) string {
+	g.t.Helper()
+	g.publish(n)
+	g.inFiles(dir)
+	g.acknowledged(g.f.Seq)
+	_, open := files(g.t, dir)
+	if len(open) != 1 {
+		g.t.Fatalf("open are %q", open)
+	}
+	return open[0]
+}

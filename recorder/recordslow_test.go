@@ -44,7 +44,7 @@ func TestRecordWhileTheDiskIsAtWork(t *testing.T) {
 	}
 	let()
 	g.inFiles(dir)
-	eventually(t, "all that is safe is acknowledged", func() bool { return g.consumer().AckFloor.Stream == 60 })
+	g.acknowledged(60)
 	r.end()
 	if report := g.check(dir); report.Recorded != 60 || report.Open != 0 {
 		t.Errorf("%+v", report)

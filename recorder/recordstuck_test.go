@@ -26,6 +26,23 @@ func stuck(t *testing.T, dir string) []string {
 	return all
 }
 
+// badSegment is one that nothing can be done with but rename it.
+type badSegment struct{ path atomic.Value }
+
+// set says which one; "": none.
+func (b *badSegment) set(path string) { b.path.Store(filepath.ToSlash(path)) }
+
+// in makes it so for a recorder, which soon gives up.
+func (b *badSegment) in(d *recorder.Deps) {
+	d.GiveUp = time.Millisecond
+	d.Before = func(now, path string) error {
+		if path == b.path.Load() && now != string(segment.OpRename) {
+			return syscall.EIO
+		}
+		return nil
+	}
+}
+
 // asker is somebody who looks at recordings.
 func (g *rig) asker() *bus.Conn {
 	g.t.Helper()
@@ -44,23 +61,9 @@ func TestRecordGoesOnWithoutASegmentThatCannotBeClosed(t *testing.T) {
 	g := newRig(t)
 	g.provision(nil)
 	dir := t.TempDir()
-	var broken atomic.Pointer[string] // the segment's path
-	r := g.record(recorder.Config{Dir: dir, Segment: time.Hour}, func(d *recorder.Deps) {
-		d.GiveUp = time.Millisecond
-		d.Before = func(now, path string) error {
-			if bad := broken.Load(); bad != nil && path == *bad && now != string(segment.OpRename) {
-				return syscall.EIO
-			}
-			return nil
-		}
-	})
-	g.publish(20)
-	g.inFiles(dir)
-	eventually(t, "everything is acknowledged", func() bool { return g.consumer().AckFloor.Stream == 20 })
-	_, open := files(t, dir)
-	if len(open) != 1 {
-		t.Fatalf("open are %q", open)
-	}
+	var broken badSegment
+	r := g.record(recorder.Config{Dir: dir, Segment: time.Hour}, broken.in)
+	open := g.openSegment(dir, 20)
 	// The first frames are in that segment alone.
 	stream, err := g.js.Stream(soon(t), g.camera.StreamName())
 	if err != nil {
@@ -71,8 +74,7 @@ func TestRecordGoesOnWithoutASegmentThatCannotBeClosed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	bad := filepath.ToSlash(open[0])
-	broken.Store(&bad)
+	broken.set(open)
 	g.publish(10)
 	eventually(t, "it is put aside", func() bool { return len(stuck(t, dir)) == 1 })
 	eventually(t, "the rest is recorded", func() bool {
@@ -87,7 +89,7 @@ func TestRecordGoesOnWithoutASegmentThatCannotBeClosed(t *testing.T) {
 		t.Errorf("%v bytes are counted", kept)
 	}
 	r.end()
-	broken.Store(nil)
+	broken.set("")
 	r = g.record(recorder.Config{Dir: dir}, nil)
 	eventually(t, "it is closed", func() bool { return len(stuck(t, dir)) == 0 })
 	asker := g.asker()
@@ -120,23 +122,9 @@ func TestRecordTellsWhatIsInAStuckSegment(t *testing.T) {
 	g.publish(10)
 	g.inFiles(dir)
 	r.end() // closed in order
-	var broken atomic.Pointer[string]
-	r = g.record(recorder.Config{Dir: dir, Segment: time.Hour}, func(d *recorder.Deps) {
-		d.GiveUp = time.Millisecond
-		d.Before = func(now, path string) error {
-			if bad := broken.Load(); bad != nil && path == *bad && now != string(segment.OpRename) {
-				return syscall.EIO
-			}
-			return nil
-		}
-	})
-	g.publish(10)
-	g.inFiles(dir)
-	eventually(t, "everything is acknowledged", func() bool { return g.consumer().AckFloor.Stream == 20 })
-	_, open := files(t, dir)
-	if len(open) != 1 {
-		t.Fatalf("open are %q", open)
-	}
+	var broken badSegment
+	r = g.record(recorder.Config{Dir: dir, Segment: time.Hour}, broken.in)
+	open := g.openSegment(dir, 10)
 	stream, err := g.js.Stream(soon(t), g.camera.StreamName())
 	if err != nil {
 		t.Fatal(err)
@@ -144,8 +132,7 @@ func TestRecordTellsWhatIsInAStuckSegment(t *testing.T) {
 	if err := stream.Purge(soon(t)); err != nil {
 		t.Fatal(err)
 	}
-	bad := filepath.ToSlash(open[0])
-	broken.Store(&bad)
+	broken.set(open)
 	g.publish(10)
 	asker := g.asker()
 	eventually(t, "the gap is told, and why", func() bool {

@@ -41,16 +41,10 @@ func TestRecordDoesNotCountWhatWasNotSynced(t *testing.T) {
 			return nil
 		}
 	})
-	g.publish(20)
-	g.inFiles(dir)
-	eventually(t, "everything is acknowledged", func() bool { return g.consumer().AckFloor.Stream == 20 })
-	_, open := files(t, dir)
-	if len(open) != 1 {
-		t.Fatalf("open are %q", open)
-	}
+	open := g.openSegment(dir, 20)
 	armed.Store(true)
 	g.publish(10)
-	eventually(t, "everything is acknowledged", func() bool { return g.consumer().AckFloor.Stream == 30 })
+	g.acknowledged(30)
 	if !failed.Load() || !cut.Load() {
 		t.Errorf("a sync has failed: %t, and what it was for is cut off: %t", failed.Load(), cut.Load())
 	}
@@ -63,7 +57,7 @@ func TestRecordDoesNotCountWhatWasNotSynced(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer folder.Close()
-	info, damage, err := folder.Verify(closed(filepath.ToSlash(open[0])))
+	info, damage, err := folder.Verify(closed(filepath.ToSlash(open)))
 	if err != nil || len(damage) > 0 || info.Frames != 20 {
 		t.Errorf("the segment holds %d frames of 20, %+v, %v", info.Frames, damage, err)
 	}
