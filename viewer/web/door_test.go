@@ -2,7 +2,6 @@ package web
 
 import (
 	"bytes"
-	"context"
 	"crypto/tls"
 	"encoding/json"
 	"io"
@@ -17,120 +16,8 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/lensbus/lensbus/auth"
-	"github.com/lensbus/lensbus/frame"
 	"github.com/lensbus/lensbus/viewer/web/login"
 )
-
-// peopled is a bed with people, and cameras front, which is recorded, and yard.
-type peopled struct {
-	*bed
-	people        string // the file
-	bob, olga     string // passwords of a viewer and an operator of front
-	token         string // of a program for all cameras
-	frontOnly     string // of one for front
-	session, oper string // of bob and olga
-}
-
-func peopledBed(t *testing.T, cfg Config) *peopled {
-	t.Helper()
-	p := &peopled{people: filepath.Join(t.TempDir(), "people")}
-	add := func(person login.Person, token bool) string {
-		secret, err := login.Add(p.people, person, token)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return secret
-	}
-	front := []frame.CameraID{"front"}
-	p.bob = add(login.Person{Name: "bob", Cameras: front}, false)
-	p.olga = add(login.Person{Name: "olga", Cameras: front, Operator: true}, false)
-	p.token = add(login.Person{Name: "prometheus", All: true}, true)
-	p.frontOnly = add(login.Person{Name: "wall", Cameras: front}, true)
-	cfg.People = p.people
-	p.bed, _ = recordedBed(t, cfg)
-	newCamera(t, p.broker.URL(), "front", 2000).run(10)
-	newCamera(t, p.broker.URL(), "yard", 2000).run(10)
-	waitFor(t, "both cameras to be known", patience, func() bool { return len(p.server.cameras.List()) == 2 })
-	p.session, p.oper = p.login(t, "bob", p.bob), p.login(t, "olga", p.olga)
-	return p
-}
-
-// asked is one request.
-type asked struct {
-	method, path, host, origin, session, token, body string
-	from                                             string // local address
-	header                                           map[string]string
-}
-
-func (b *bed) ask(t *testing.T, a asked) *http.Response {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	t.Cleanup(cancel)
-	req, err := http.NewRequestWithContext(ctx, a.method, "http://"+b.addr+a.path, strings.NewReader(a.body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if a.body == "" {
-		req.Body, req.ContentLength = nil, 0
-	}
-	for name, value := range map[string]string{"Origin": a.origin, "Content-Type": "application/json"} {
-		if value != "" {
-			req.Header.Set(name, value)
-		}
-	}
-	for name, value := range a.header {
-		if value != "" {
-			req.Header.Set(name, value)
-		}
-	}
-	if a.host != "" {
-		req.Host = a.host
-	}
-	if a.session != "" {
-		req.AddCookie(&http.Cookie{Name: cookieName, Value: a.session})
-	}
-	if a.token != "" {
-		req.Header.Set("Authorization", "Bearer "+a.token)
-	}
-	if strings.Contains(a.path, "/live") || strings.Contains(a.path, "/replay") {
-		for name, value := range map[string]string{"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="} {
-			req.Header.Set(name, value)
-		}
-	}
-	dialer := new(net.Dialer)
-	if a.from != "" {
-		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(a.from)}
-	}
-	client := httpClient(t, dialer.DialContext)
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	resp, err := client.Do(req)
-	if err != nil {
-		t.Fatalf("%+v: %v", a, err)
-	}
-	t.Cleanup(func() { _ = resp.Body.Close() })
-	return resp
-}
-
-// login returns the session's secret.
-func (b *bed) login(t *testing.T, name, password string) string {
-	t.Helper()
-	resp := b.tryLogin(t, name, password, "127.0.0.3") // where nobody guesses
-	if resp.StatusCode != http.StatusNoContent || len(resp.Cookies()) != 1 {
-		t.Fatalf("log in as %s: %s", name, resp.Status)
-	}
-	return resp.Cookies()[0].Value
-}
-
-func (b *bed) tryLogin(t *testing.T, name, password, from string) *http.Response {
-	t.Helper()
-	body, err := json.Marshal(map[string]string{"name": name, "password": password})
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp := b.ask(t, asked{method: "POST", path: "/api/login", body: string(body), from: from})
-	_ = resp.Body.Close()
-	return resp
-}
 
 // Every route that there is, by whoever may ask and may not. The routes are those of the mux: a new one
 // that nobody has thought about fails here.
@@ -315,73 +202,6 @@ func TestWatchingEndsWithTheRight(t *testing.T) {
 	}
 }
 
-// A thousand wrong passwords from one address are cut short there, and hinder nobody elsewhere, not even
-// the person whose name is tried.
-func TestThousandWrongLogins(t *testing.T) {
-	t.Parallel()
-	b := peopledBed(t, Config{})
-	counts := make(map[int]int)
-	began := time.Now()
-	for range 1000 {
-		resp := b.tryLogin(t, "bob", "guess", "127.0.0.9")
-		counts[resp.StatusCode]++
-		if resp.StatusCode == http.StatusTooManyRequests && resp.Header.Get("Retry-After") == "" {
-			t.Fatal("not told when to try again")
-		}
-	}
-	// Five, and one in ten seconds.
-	if most := 6 + int(time.Since(began)/(10*time.Second)); counts[http.StatusUnauthorized] > most || counts[http.StatusUnauthorized]+counts[http.StatusTooManyRequests] != 1000 {
-		t.Fatalf("answers by status: %v, want at most %d that were looked at", counts, most)
-	}
-	refused := false
-	for range 5 { // one of them may come when one is allowed again
-		for b.tryLogin(t, "bob", "guess", "127.0.0.9").StatusCode != http.StatusTooManyRequests {
-			t.Log("another try was allowed")
-		}
-		if refused = b.tryLogin(t, "bob", b.bob, "127.0.0.9").StatusCode == http.StatusTooManyRequests; refused {
-			break
-		}
-	}
-	if !refused {
-		t.Error("the right password is taken from there")
-	}
-	for name, password := range map[string]string{"bob": b.bob, "olga": b.olga} {
-		if resp := b.tryLogin(t, name, password, "127.0.0.8"); resp.StatusCode != http.StatusNoContent {
-			t.Errorf("%s from elsewhere: %s", name, resp.Status)
-		}
-	}
-	if resp := b.ask(t, asked{method: "GET", path: "/cameras/front/snapshot.jpg", session: b.session}); resp.StatusCode != http.StatusOK {
-		t.Errorf("who is in already: %s", resp.Status)
-	}
-}
-
-func TestLoginsThatMakeNoSense(t *testing.T) {
-	t.Parallel()
-	b := peopledBed(t, Config{})
-	for body, want := range map[string]int{
-		"":               http.StatusBadRequest,
-		"null":           http.StatusUnauthorized,
-		"[]":             http.StatusBadRequest,
-		`{"name":7}`:     http.StatusBadRequest,
-		`{"name":"bob"}`: http.StatusUnauthorized,
-		`{"name":"` + strings.Repeat("b", 5000) + `","password":"x"}`: http.StatusBadRequest,
-	} {
-		if resp := b.ask(t, asked{method: "POST", path: "/api/login", body: body, from: "127.0.0.7"}); resp.StatusCode != want {
-			t.Errorf("%.40q: %s, want %d", body, resp.Status, want)
-		}
-	}
-	// A form of another site is stopped before that, and by its content type too.
-	_, answer := raw(t, b.addr, "POST /api/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 3\r\n\r\na=b")
-	if resp, err := http.ReadResponse(answer, nil); err != nil || resp.StatusCode != http.StatusUnsupportedMediaType {
-		t.Errorf("a form: %v, %v", resp, err)
-	}
-	// Where nobody is asked there is nothing to log in to.
-	plain := testBed(t, Config{})
-	if resp := plain.tryLogin(t, "bob", "x", ""); resp.StatusCode != http.StatusNotFound {
-		t.Errorf("a page without people: %s", resp.Status)
-	}
-}
-
 // One person cannot take all the places.
 func TestViewersOfOnePerson(t *testing.T) {
 	t.Parallel()
@@ -478,29 +298,5 @@ func TestTLS(t *testing.T) {
 	_, answer := raw(t, b.addr, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	if resp, err := http.ReadResponse(answer, nil); err == nil && resp.StatusCode != http.StatusBadRequest {
 		t.Errorf("plain HTTP: %s", resp.Status)
-	}
-}
-
-// One person has as many logins as the page is told: the next one ends the one that was not used for longest.
-func TestSessionsOfOnePersonOnThePage(t *testing.T) {
-	t.Parallel()
-	b := peopledBed(t, Config{MaxSessionsPerson: 2})
-	first := b.login(t, "olga", b.olga) // besides the bed's own
-	status := func(session string) int {
-		t.Helper()
-		return b.ask(t, asked{method: "GET", path: "/api/cameras", session: session}).StatusCode
-	}
-	if got := status(first); got != http.StatusOK {
-		t.Fatalf("the second login: %d", got)
-	}
-	b.login(t, "olga", b.olga)
-	if got := status(b.oper); got != http.StatusUnauthorized {
-		t.Errorf("the login that was not used for longest: %d", got)
-	}
-	if got := status(first); got != http.StatusOK {
-		t.Errorf("the one that is used: %d", got)
-	}
-	if got := status(b.session); got != http.StatusOK {
-		t.Errorf("somebody else's: %d", got)
 	}
 }
