@@ -2,11 +2,8 @@ package frame_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"reflect"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -17,18 +14,10 @@ import (
 
 // The page on recorders says what the code does, field by field, code by code, example by example.
 
-func recorderPage(t *testing.T) string {
-	t.Helper()
-	page, err := os.ReadFile("../docs/reference/recorder.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(page)
-}
+func recorderPage(t *testing.T) string { return referencePage(t, "recorder.md") }
 
 func TestRecorderPageNamesEveryField(t *testing.T) {
-	page := recorderPage(t)
-	for head, document := range map[string]reflect.Type{
+	namesEveryField(t, recorderPage(t), map[string]reflect.Type{
 		"field of ranges asked":   reflect.TypeFor[frame.RangesRequest](),
 		"field of ranges":         reflect.TypeFor[frame.Ranges](),
 		"field of a span":         reflect.TypeFor[frame.Span](),
@@ -38,63 +27,15 @@ func TestRecorderPageNamesEveryField(t *testing.T) {
 		"field of a job":          reflect.TypeFor[frame.Job](),
 		"field of a credit":       reflect.TypeFor[frame.Credit](),
 		"field of an end":         reflect.TypeFor[frame.JobEnd](),
-	} {
-		rows := tableRows(t, page, head)
-		for i := range document.NumField() {
-			field := document.Field(i)
-			name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
-			row, ok := rows[name]
-			if !ok {
-				t.Errorf("%s: the page does not name %s, the JSON of %s", head, name, field.Name)
-				continue
-			}
-			delete(rows, name)
-			if optional := strings.Contains(options, "omit"); optional != strings.Contains(row, "may be absent") {
-				t.Errorf("%s: %s: the page and the code do not agree on whether it may be absent: %s", head, name, row)
-			}
-			want, ok := map[string]string{
-				"string": "text", "CameraID": "text", "Kept": "text", "GapReason": "text", "bool": "true or false",
-				"int": "integer", "int64": "integer", "uint64": "integer", "float64": "number", "Time": "time",
-				"[]frame.Span": "list of objects", "[]frame.Gap": "list of objects",
-			}[typeName(field.Type)]
-			if !ok || !strings.HasPrefix(row, " "+want) {
-				t.Errorf("%s: %s (%s): the page should begin its type with %q, it has %q", head, name, typeName(field.Type), want, row)
-			}
-		}
-		for name := range rows {
-			t.Errorf("%s: the page names %s, the code does not have it", head, name)
-		}
-	}
+	}, map[string]string{
+		"string": "text", "CameraID": "text", "Kept": "text", "GapReason": "text", "bool": "true or false",
+		"int": "integer", "int64": "integer", "uint64": "integer", "float64": "number", "Time": "time",
+		"[]frame.Span": "list of objects", "[]frame.Gap": "list of objects",
+	})
 }
 
 func TestRecorderPageNamesEveryCode(t *testing.T) {
-	var want []string
-	for _, folder := range []string{"../bus", "../recorder"} {
-		paths, err := filepath.Glob(filepath.Join(folder, "*.go"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, path := range paths {
-			if strings.HasSuffix(path, "_test.go") {
-				continue
-			}
-			source, err := os.ReadFile(filepath.Clean(path))
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, m := range regexp.MustCompile(`RecorderError\{(?:Camera: id, Verb: [\w.]+, )?Code: (\d{3})\b`).FindAllSubmatch(source, -1) {
-				want = append(want, string(m[1]))
-			}
-		}
-	}
-	slices.Sort(want)
-	want = slices.Compact(want)
-	if len(want) < 7 {
-		t.Fatalf("found only the codes %q", want)
-	}
-	if diff := cmp.Diff(want, sortedKeys(tableRows(t, recorderPage(t), "code"))); diff != "" {
-		t.Errorf("codes (-code +page):\n%s", diff)
-	}
+	namesEveryCode(t, recorderPage(t), []string{"../bus", "../recorder"}, regexp.MustCompile(`RecorderError\{(?:Camera: id, Verb: [\w.]+, )?Code: (\d{3})\b`), 7)
 }
 
 func TestRecorderPageNamesEveryWord(t *testing.T) {
@@ -128,18 +69,7 @@ func TestRecorderPageExamples(t *testing.T) {
 		frame.VerbExport: {&frame.ExportRequest{}},
 		"Jobs":           {&frame.Job{}, &frame.Credit{}, &frame.JobEnd{}},
 	} {
-		_, text, ok := strings.Cut(page, "\n## "+section+"\n")
-		if !ok {
-			t.Errorf("the page has no section on %s", section)
-			continue
-		}
-		text, _, _ = strings.Cut(text, "\n## ")
-		blocks := codeBlocks(t, text, "json")
-		if len(blocks) != len(documents) {
-			t.Errorf("%s: %d examples, want %d", section, len(blocks), len(documents))
-			continue
-		}
-		for i, block := range blocks {
+		for i, block := range examplesIn(t, page, section, len(documents)) {
 			strictly(t, section, block, documents[i])
 			all := reflect.ValueOf(documents[i]).Elem()
 			if all.IsZero() {
