@@ -46,8 +46,8 @@ func (d *Durable) fillIn(ctx context.Context, info *jetstream.ConsumerInfo, stre
 	floor := info.AckFloor.Stream
 	log := d.log.With("recorded", d.last, "acknowledged", floor)
 	handed, err := d.catchUp(ctx, floor, true)
-	if handed > 0 {
-		log.Warn("more was acknowledged than is recorded here: it is read from the stream again", "messages", handed)
+	if what := "more was acknowledged than is recorded here: it is read from the stream again"; handed > 0 && d.told.may(what, time.Now()) {
+		log.Warn(what, "messages", handed)
 	}
 	switch {
 	case err == nil:
@@ -63,7 +63,9 @@ func (d *Durable) fillIn(ctx context.Context, info *jetstream.ConsumerInfo, stre
 	if stream != nil {
 		anew, again := d.recreate(ctx, stream)
 		if again == nil {
-			log.Warn("more was acknowledged than is recorded here: the consumer is set back")
+			if what := "more was acknowledged than is recorded here: the consumer is set back"; d.told.may(what, time.Now()) {
+				log.Warn(what)
+			}
 			return anew, nil
 		}
 		d.last, mayNot = now, mayNot && errors.As(again, &refusal)
