@@ -36,6 +36,7 @@ type result struct {
 	gaps             map[frame.GapReason]int
 	missing          map[frame.GapReason]uint64
 	unexplained      int
+	unsent           uint64 // pictures that could not leave, told with gaps
 }
 
 // check looks for everything that is promised of recordings, with the recorder and the publisher
@@ -249,8 +250,8 @@ func (s *system) checkOrder(before, f recorded) {
 	}
 }
 
-// checkGaps wants a gap, with its reason, for every hole in a camera's numbers, and no gap where there
-// is no hole.
+// checkGaps wants a gap, with its reason, for every hole in a camera's numbers and wherever pictures could not
+// leave, and no gap where there is neither.
 func (s *system) checkGaps(id frame.CameraID, frames []recorded, gaps []frame.Gap, r *result) {
 	s.t.Helper()
 	type stretch struct{ from, to int64 }
@@ -267,6 +268,7 @@ func (s *system) checkGaps(id frame.CameraID, frames []recorded, gaps []frame.Ga
 		before, f := frames[i-1], frames[i]
 		at := stretch{before.captured.UnixNano(), f.captured.UnixNano()}
 		g, ok := told[at]
+		unsent := r.account.frames[f.name].missed
 		delete(told, at)
 		switch {
 		case before.epoch != f.epoch:
@@ -274,11 +276,12 @@ func (s *system) checkGaps(id frame.CameraID, frames []recorded, gaps []frame.Ga
 				s.t.Errorf("camera %s: no gap is told between its epochs, %v to %v", id, before.captured, f.captured)
 				r.unexplained++
 			}
-		case f.seq > before.seq+1:
-			if !ok || g.Missing != f.seq-before.seq-1 || g.Reason == "" || g.Reason == frame.GapUnknown && !s.renumbered {
-				s.t.Errorf("camera %s: frames %d to %d are missing, and what is told is %+v", id, before.seq+1, f.seq-1, g)
-				r.unexplained += int(f.seq - before.seq - 1)
+		case f.seq > before.seq+1 || unsent > 0:
+			if missing := f.seq - before.seq - 1 + unsent; !ok || g.Missing != missing || g.Reason == "" || g.Reason == frame.GapUnknown && !s.renumbered {
+				s.t.Errorf("camera %s: between frames %d and %d %d are missing, %d of them not sent, and what is told is %+v", id, before.seq, f.seq, missing, unsent, g)
+				r.unexplained += int(missing)
 			}
+			r.unsent += unsent
 		case ok && g.Reason != frame.GapCamera: // it was silent for a while
 			s.t.Errorf("camera %s: nothing is missing between frames %d and %d, and yet there is %+v", id, before.seq, f.seq, g)
 		}

@@ -20,7 +20,7 @@ import (
 // killing a publisher loses none of its earlier lines.
 //
 //	time sent     camera epoch seq captured   the frame is about to be published
-//	time offline  camera epoch seq            it could not be: its number is given to the next one
+//	time offline  camera epoch seq            it could not be: its number is given to the next one, which says so
 //	time stored   camera epoch seq number     the broker has confirmed it
 //	time unstored camera epoch seq reason     it has not
 type journal struct {
@@ -53,6 +53,7 @@ func (j *journal) close() error {
 type published struct {
 	captured time.Time // of the last try
 	offline  bool      // it did not leave
+	missed   uint64    // times that it could not, before: pictures without a number
 	number   uint64    // in the stream, where the broker has confirmed it
 	reason   bus.UnstoredReason
 }
@@ -117,13 +118,14 @@ func (a *account) add(line string) error {
 		if err != nil {
 			return err
 		}
-		p = published{captured: time.Unix(0, captured)}
+		p = published{captured: time.Unix(0, captured), missed: p.missed}
 		if a.last[n.epoch] == 0 {
 			a.epochs[n.camera] = append(a.epochs[n.camera], n.epoch)
 		}
 		a.last[n.epoch] = max(a.last[n.epoch], seq)
 	case "offline":
 		p.offline = true
+		p.missed++
 	case "stored":
 		if p.number > 0 || p.reason != "" {
 			return errors.New("the frame has an outcome already")

@@ -17,13 +17,13 @@ func (s *system) report(p plan, r result, dealt []struck, goesOn []moment) strin
 		fmt.Fprintf(&text, "| %s | %s |\n", what, fmt.Sprintf(format, args...))
 	}
 	fmt.Fprintf(&text, "| %d cameras × %g fps × %d KB, %v, seed %d | |\n|---|---|\n", len(s.cameras.IDs), s.cameras.FPS, s.cameras.Bytes/1000, p.duration, p.seed)
-	left, offline, confirmed := 0, 0, r.stored()
+	left, confirmed, unsent := 0, r.stored(), uint64(0)
 	unstored := make(map[bus.UnstoredReason]int)
 	unknown := 0
 	for _, f := range r.account.frames {
+		unsent += f.missed
 		switch {
 		case f.offline:
-			offline++
 			continue
 		case f.reason != "":
 			unstored[f.reason]++
@@ -44,6 +44,7 @@ func (s *system) report(p plan, r result, dealt []struck, goesOn []moment) strin
 	for _, reason := range slices.Sorted(maps.Keys(r.gaps)) {
 		row("gaps told: "+string(reason), "%d, %d frames missing", r.gaps[reason], r.missing[reason])
 	}
+	row("pictures that could not be sent, for want of a connection", "%d, %d of them in gaps between frames", unsent, r.unsent)
 	row("confirmed and not recorded, twice, damaged, unexplained", "%d", r.unexplained)
 	for _, what := range []string{killRecorder, pauseRecorder, killBoth, killBroker, pauseBroker, killPublisher} {
 		again, word := goesOn, "recorded"
