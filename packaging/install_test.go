@@ -23,6 +23,7 @@ func makefile(t *testing.T, args ...string) (output string, err error) {
 	if _, err := exec.LookPath("make"); err != nil {
 		t.Skip("NOT TESTED: make install, because there is no make on this machine")
 	}
+	_ = read(t, "../Makefile") // so that go test knows on what the outcome depends
 	cmd := exec.CommandContext(t.Context(), "make", append([]string{"--no-print-directory", "-C", "..", "GO=" + tells(t, "go", "go runs")}, args...)...)
 	// What the make around these tests was told is not for this one.
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(variable string) bool {
