@@ -93,6 +93,7 @@ type Conn struct {
 	closed     bool
 	durables   map[*Durable]struct{} // that are not closed
 
+	recorders recorders
 	clocks    sync.Map // frame.CameraID → *clock
 	provision sync.Map // frame.CameraID → chan struct{}: who holds its place may make or replace the stream
 }

@@ -56,7 +56,7 @@ func (c *Conn) Export(ctx context.Context, id frame.CameraID, o ExportOptions, w
 	if err := request.Check(); err != nil {
 		return ExportResult{}, &RecorderError{Camera: id, Verb: frame.VerbExport, Code: 400, Text: err.Error()}
 	}
-	job, err := c.startJob(ctx, id, frame.VerbExport, request, defaultWindow)
+	job, err := c.startJob(ctx, id, frame.VerbExport, o.From, o.To, request, defaultWindow)
 	if err != nil {
 		return ExportResult{}, err
 	}

@@ -47,8 +47,22 @@ const defaultWindow = 2 << 20
 // lastWords is how long what a recorder has sent may still be on its way once it does not listen.
 const lastWords = 2 * time.Second
 
-// startJob asks, and waits for the recorder to begin. ctx is for that only.
-func (c *Conn) startJob(ctx context.Context, id frame.CameraID, verb string, request any, window int64) (*job, error) {
+// startJob asks who has most of it, or any recorder, and waits for it to begin. ctx is for that only.
+func (c *Conn) startJob(ctx context.Context, id frame.CameraID, verb string, from, to time.Time, request any, window int64) (*job, error) {
+	ctx, cancel := context.WithTimeout(ctx, frame.JobSilence)
+	defer cancel()
+	if instance := c.choose(ctx, id, verb, from, to); instance != "" {
+		j, err := c.startJobOf(ctx, id, verb, id.RecorderInstanceSubject(verb, instance), request, window)
+		if !errors.Is(err, ErrNoRecorder) {
+			return j, err
+		}
+		c.recorders.forget(id, instance) // it has gone just now
+	}
+	return c.startJobOf(ctx, id, verb, id.RecorderSubject(verb), request, window)
+}
+
+// startJobOf asks on a subject.
+func (c *Conn) startJobOf(ctx context.Context, id frame.CameraID, verb, subject string, request any, window int64) (*job, error) {
 	failed := func(err error) error { return fmt.Errorf("%s of camera %s: %w", verb, id, err) }
 	data, err := json.Marshal(request)
 	if err != nil {
@@ -59,8 +73,6 @@ func (c *Conn) startJob(ctx context.Context, id frame.CameraID, verb string, req
 		return nil, failed(err)
 	}
 	nc := recordings.Conn
-	ctx, cancel := context.WithTimeout(ctx, frame.JobSilence)
-	defer cancel()
 	if err := awaitConnected(ctx, nc); err != nil {
 		return nil, failed(err)
 	}
@@ -74,7 +86,7 @@ func (c *Conn) startJob(ctx context.Context, id frame.CameraID, verb string, req
 	if err := sub.SetPendingLimits(1<<16, int(window)+4*frame.DefaultLimits().Bytes); err != nil {
 		return nil, failed(errors.Join(err, sub.Unsubscribe()))
 	}
-	if err := j.begin(ctx, &c.refused, data); err != nil {
+	if err := j.begin(ctx, &c.refused, subject, data); err != nil {
 		_ = sub.Unsubscribe() // fails only where the connection has ended
 		return nil, err
 	}
@@ -83,11 +95,11 @@ func (c *Conn) startJob(ctx context.Context, id frame.CameraID, verb string, req
 	return j, nil
 }
 
-func (j *job) begin(ctx context.Context, refused *denials, request []byte) error {
+func (j *job) begin(ctx context.Context, refused *denials, subject string, request []byte) error {
 	failed := func(err error) error { return fmt.Errorf("%s of camera %s: %w", j.verb, j.id, err) }
-	watched, stop := refused.watch(ctx, j.id.RecorderSubject(j.verb))
+	watched, stop := refused.watch(ctx, subject)
 	defer stop()
-	if err := j.nc.PublishRequest(j.id.RecorderSubject(j.verb), j.inbox, request); err != nil {
+	if err := j.nc.PublishRequest(subject, j.inbox, request); err != nil {
 		return failed(err)
 	}
 	msg, err := j.sub.NextMsgWithContext(watched)

@@ -40,35 +40,18 @@ func (e *RecorderError) Error() string {
 }
 
 // Ranges asks what is recorded of the camera between two moments, zero ones for no bound, and what
-// is missing. Times are by the publisher's clock. Nothing recorded there is no error: the answer is
-// empty. Its errors are [ErrNoRecorder], [ErrNotAllowed], a [*RecorderError], and ctx's.
+// is missing: what all its recorders have together. Times are by the publisher's clock. Nothing recorded there is no
+// error: the answer is empty. Its errors are [ErrNoRecorder], [ErrNotAllowed], a [*RecorderError], and ctx's.
 func (c *Conn) Ranges(ctx context.Context, id frame.CameraID, from, to time.Time) (frame.Ranges, error) {
 	request := frame.RangesRequest{From: from, To: to}
 	if err := request.Check(); err != nil {
 		return frame.Ranges{}, &RecorderError{Camera: id, Verb: frame.VerbRanges, Code: 400, Text: err.Error()}
 	}
-	data, err := json.Marshal(request)
+	answers, err := c.askEach(ctx, id, request)
 	if err != nil {
-		return frame.Ranges{}, fmt.Errorf("ask for what is recorded of camera %s: %w", id, err)
-	}
-	msg, err := c.request(ctx, id.RecorderSubject(frame.VerbRanges), data)
-	refused := new(refusedError)
-	switch {
-	case errors.As(err, &refused):
-		return frame.Ranges{}, &notAllowedError{id, verbWords(frame.VerbRanges)}
-	case errors.Is(err, nats.ErrNoResponders):
-		return frame.Ranges{}, fmt.Errorf("ask for what is recorded of camera %s: %w", id, ErrNoRecorder)
-	case err != nil:
-		return frame.Ranges{}, fmt.Errorf("ask for what is recorded of camera %s: %w", id, err)
-	}
-	if err := refusal(id, frame.VerbRanges, msg); err != nil {
 		return frame.Ranges{}, err
 	}
-	var ranges frame.Ranges
-	if err := json.Unmarshal(msg.Data, &ranges); err != nil {
-		return frame.Ranges{}, fmt.Errorf("recorder of camera %s answers ranges: %w", id, err)
-	}
-	return ranges, nil
+	return joinRanges(answers), nil
 }
 
 // RecorderCameras asks which cameras recorders have, until no further answer comes for quiet, and returns them

@@ -63,7 +63,7 @@ func (c *Conn) Replay(ctx context.Context, id frame.CameraID, o ReplayOptions) (
 	if err := request.Check(); err != nil {
 		return nil, &RecorderError{Camera: id, Verb: frame.VerbReplay, Code: 400, Text: err.Error()}
 	}
-	job, err := c.startJob(ctx, id, frame.VerbReplay, request, int64(o.Window))
+	job, err := c.startJob(ctx, id, frame.VerbReplay, o.From, o.To, request, int64(o.Window))
 	if err != nil {
 		return nil, err
 	}
