@@ -144,6 +144,7 @@ deb: build ## A Debian package in .build/deb
 .PHONY: test
 test: ## All tests, without OpenCV and with it (race detector); installs what they need
 	@.ci/deps test || echo "deps: going on without"
+	@command -v ffmpeg >/dev/null && command -v ffprobe >/dev/null || echo "NOT TESTED: whether other programs play recordings and exports, --format h264, and video files: ffmpeg is missing here, and those tests skip" >&2
 	CGO_ENABLED=0 $(GO) build -buildvcs=false ./...
 	CGO_ENABLED=0 $(GO) vet ./...
 	@if $(HAVE_OPENCV); then \
