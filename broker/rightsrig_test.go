@@ -3,6 +3,7 @@ package broker
 import (
 	"errors"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -64,20 +65,22 @@ func as(c auth.Credentials, more ...nats.Option) ([]nats.Option, error) {
 	}, more...), err
 }
 
-// enter connects as a user, once the broker has heard of it.
+// enter connects as a user, once the broker lets it in. Trying until it does would not do: nats-server reads
+// without a lock what a client that just connects says of itself, where users change at that moment.
 func enter(t *testing.T, s *Server, c auth.Credentials) *nats.Conn {
 	t.Helper()
 	opts, err := as(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var nc *nats.Conn
+	key, err := c.PublicKey()
+	if err != nil {
+		t.Fatal(err)
+	}
 	eventually(t, func() bool {
-		nc, err = nats.Connect(s.URL(), opts...)
-		return err == nil
+		return slices.ContainsFunc(s.access.now(), func(u auth.User) bool { return u.Key == key })
 	})
-	t.Cleanup(nc.Close)
-	return nc
+	return connect(t, s.URL(), opts...)
 }
 
 func eventually(t *testing.T, condition func() bool) {

@@ -49,18 +49,10 @@ func operated(t *testing.T) (string, *auth.Issuer) {
 	if err := resolver.Store(accountPublic, token); err != nil {
 		t.Fatal(err)
 	}
-	s, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true, MaxPayload: 8 << 20,
+	url := natsServer(t, &server.Options{
+		MaxPayload:       8 << 20,
 		TrustedOperators: []*jwt.OperatorClaims{trusted}, AccountResolver: resolver,
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Start()
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(patience) {
-		t.Fatal("the server does not start")
-	}
 	seed, err := account.Seed()
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +62,7 @@ func operated(t *testing.T) (string, *auth.Issuer) {
 		t.Fatal(err)
 	}
 	t.Cleanup(issuer.Wipe)
-	return s.ClientURL(), issuer
+	return url, issuer
 }
 
 // Credentials with a JWT are good for a server in operator mode: a camera's pictures go from a publisher to

@@ -95,23 +95,15 @@ func TestNewestWithoutABroker(t *testing.T) {
 				t.Fatal(err)
 			}
 			rights := auth.User{Name: "alice", Role: auth.Viewer, Cameras: []frame.CameraID{"front"}}.Rights()
-			s, err := server.NewServer(&server.Options{
-				Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true, MaxPayload: 8 << 20, JetStream: true, StoreDir: t.TempDir(),
+			url := natsServer(t, &server.Options{
+				MaxPayload: 8 << 20, JetStream: true, StoreDir: t.TempDir(),
 				Users: []*server.User{{Username: "boss", Password: "boss"}},
 				Nkeys: []*server.NkeyUser{{Nkey: key, Permissions: &server.Permissions{
 					Publish:   &server.SubjectPermission{Allow: append(rights.Publish, test.more...)},
 					Subscribe: &server.SubjectPermission{Allow: rights.Subscribe},
 				}}},
 			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			s.Start()
-			t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-			if !s.ReadyForConnections(patience) {
-				t.Fatal("the server does not start")
-			}
-			boss := connect(t, bus.Options{Server: strings.Replace(s.ClientURL(), "://", "://boss:boss@", 1)})
+			boss := connect(t, bus.Options{Server: strings.Replace(url, "://", "://boss:boss@", 1)})
 			if err := boss.WaitConnected(context20(t)); err != nil {
 				t.Fatal(err)
 			}
@@ -122,7 +114,7 @@ func TestNewestWithoutABroker(t *testing.T) {
 				t.Fatal(err)
 			}
 			eventually(t, func() bool { _, err := boss.Newest(context20(t), "front"); return err == nil })
-			viewer := connect(t, bus.Options{Server: s.ClientURL(), Credentials: &credentials})
+			viewer := connect(t, bus.Options{Server: url, Credentials: &credentials})
 			if err := viewer.WaitConnected(context20(t)); err != nil {
 				t.Fatal(err)
 			}

@@ -23,22 +23,13 @@ func startWithUsers(t *testing.T) (url string) {
 		Publish:   &server.SubjectPermission{Deny: []string{">"}},
 		Subscribe: &server.SubjectPermission{Allow: []string{"cam.*.frame", "cam.*.status", "_INBOX.>"}},
 	}
-	s, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true, JetStream: true, StoreDir: t.TempDir(), MaxPayload: 8 << 20,
+	return natsServer(t, &server.Options{
+		JetStream: true, StoreDir: t.TempDir(), MaxPayload: 8 << 20,
 		Users: []*server.User{
 			{Username: "all", Password: "a"}, {Username: "viewer", Password: "v", Permissions: viewer},
 			{Username: "mute", Password: "m", Permissions: &server.Permissions{Publish: &server.SubjectPermission{Allow: []string{"cam.front.>"}}, Subscribe: &server.SubjectPermission{Deny: []string{"_INBOX.>"}}}},
 		},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Start()
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(patience) {
-		t.Fatal("the server does not start")
-	}
-	return s.ClientURL()
 }
 
 func as(user, password string) []nats.Option { return []nats.Option{nats.UserInfo(user, password)} }

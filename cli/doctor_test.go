@@ -23,6 +23,7 @@ import (
 	"github.com/lensbus/lensbus/frame"
 	"github.com/lensbus/lensbus/publisher"
 	"github.com/lensbus/lensbus/publisher/source/v4l2"
+	"github.com/lensbus/lensbus/test/free"
 )
 
 // healthy is a patient to whom nothing is the matter.
@@ -293,7 +294,7 @@ func TestProbePort(t *testing.T) {
 		listen string
 		want   portUse
 	}{
-		"free":           {freeAddress(t), portUse{free: true}},
+		"free":           {free.Address(t), portUse{free: true}},
 		"any":            {"127.0.0.1:0", portUse{free: true}},
 		"NATS":           {strings.TrimPrefix(url, "nats://"), portUse{nats: true}},
 		"a page":         {strings.TrimPrefix(page.URL, "http://"), portUse{page: true}},

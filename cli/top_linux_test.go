@@ -17,6 +17,7 @@ import (
 
 	"github.com/lensbus/lensbus/broker"
 	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/test/free"
 )
 
 // pty is a terminal that a test sits at: it sees what a program writes, and types.
@@ -198,7 +199,7 @@ func TestTopWithoutColourOnATerminal(t *testing.T) {
 
 // The server goes and comes back: top says so, across neither the table nor the shell.
 func TestTopWithoutItsServer(t *testing.T) {
-	address := freeAddress(t)
+	address := free.Address(t)
 	server, err := broker.Start(t.Context(), broker.Config{Listen: address}, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/test/free"
 )
 
 // secret is every camera's password here. Nothing that lensbus says may have it, nor any form of it.
@@ -55,7 +56,7 @@ func TestCredentialsNeverShow(t *testing.T) {
 	t.Parallel()
 	said := &sink{text: map[string]*bytes.Buffer{}}
 	host := strings.TrimPrefix(guardedCamera(t, noise(t, 1, 320, 240, 75)[0]), "http://")
-	nobody := freeAddress(t)
+	nobody := free.Address(t)
 	black := muteServer(t).address
 	login := "admin:" + secret + "@"
 	sources := map[string]string{
@@ -170,7 +171,7 @@ func TestCredentialsNeverShowInUsageErrors(t *testing.T) {
 		}
 		said.add("lensbus "+strings.ReplaceAll(strings.Join(args, " "), secret, "…"), stderr)
 	}
-	code, _, stderr := answer(t, "snapshot", "front", "-o", "-", "--server", "nats://admin:"+secret+"@"+freeAddress(t))
+	code, _, stderr := answer(t, "snapshot", "front", "-o", "-", "--server", "nats://admin:"+secret+"@"+free.Address(t))
 	if code != 1 {
 		t.Errorf("snapshot from a server that is not there: exit code %d", code)
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lensbus/lensbus/test/free"
 	"github.com/lensbus/lensbus/test/hitch"
 	"github.com/lensbus/lensbus/test/screen"
 )
@@ -60,7 +61,7 @@ func TestUpStartsAndEndsFiftyTimes(t *testing.T) {
 		count = 5
 		t.Logf("NOTE: -short: %d rounds, not 50", count)
 	}
-	bus, web := freeAddress(t), freeAddress(t)
+	bus, web := free.Address(t), free.Address(t)
 	args := []string{"up", "--broker-listen", bus, "--web-listen", web, "--camera", "front=test:?width=320&height=240&fps=30"}
 	cameras := []string{"front"}
 	if lensbus(t).opencv {
@@ -83,7 +84,7 @@ func TestEveryRoleEndsAtOneSignal(t *testing.T) {
 	const count = 4
 	picture := "front=test:?width=320&height=240&fps=30"
 	t.Run("broker", func(t *testing.T) {
-		address := freeAddress(t)
+		address := free.Address(t)
 		rounds(t, count, func(t *testing.T) *process {
 			p := start(t, "broker", "--listen", address)
 			url := p.brokerURL()
@@ -102,7 +103,7 @@ func TestEveryRoleEndsAtOneSignal(t *testing.T) {
 		})
 	})
 	t.Run("publish --embed-broker", func(t *testing.T) {
-		address := freeAddress(t)
+		address := free.Address(t)
 		rounds(t, count, func(t *testing.T) *process {
 			p := start(t, "publish", "--embed-broker", "--listen", address, "--camera", picture)
 			subscribe(t, connect(t, p.brokerURL()), "cam.front.frame").next()
@@ -111,7 +112,7 @@ func TestEveryRoleEndsAtOneSignal(t *testing.T) {
 	})
 	t.Run("web", func(t *testing.T) {
 		url := start(t, "publish", "--embed-broker", "--listen", "127.0.0.1:0", "--camera", picture).brokerURL()
-		address := freeAddress(t)
+		address := free.Address(t)
 		rounds(t, count, func(t *testing.T) *process {
 			p := start(t, "web", "--server", url, "--listen", address)
 			page := p.pageURL()

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/test/free"
 	"github.com/lensbus/lensbus/test/hitch"
 )
 
@@ -185,7 +186,7 @@ func TestPicturesLargerThanTheServerTakes(t *testing.T) {
 func TestServerComesLater(t *testing.T) {
 	hitch.Judge(t, func(t *testing.T) hitch.Problems {
 		var found hitch.Problems
-		address := freeAddress(t)
+		address := free.Address(t)
 		url := "nats://" + address
 		publisher := start(t, "publish", "--server", url, "--camera", "front=test:?width=320&height=240&fps=20")
 		page := start(t, "web", "--server", url, "--listen", "127.0.0.1:0").pageURL()

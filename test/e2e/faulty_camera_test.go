@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/test/free"
 )
 
 // TestFaultyCamerasSayWhatIsWrong: each in one publisher beside a good camera, which does not notice.
@@ -26,14 +27,14 @@ func TestFaultyCamerasSayWhatIsWrong(t *testing.T) {
 		"html":      {server + "/html", "text/html"},
 		"missing":   {server + "/nothing", "404"},
 		"mid-frame": {server + "/mid-frame", "in the middle of a picture"},
-		"refused":   {"http://" + freeAddress(t) + "/", "connection refused"},
+		"refused":   {"http://" + free.Address(t) + "/", "connection refused"},
 		"no-images": {"images:" + empty, empty},
 	}
 	if lensbus(t).opencv {
 		cameras["no-device"] = struct{ source, want string }{"v4l2:/dev/video97", "/dev/video97"}
 		cameras["no-film"] = struct{ source, want string }{"file:" + film, film}
 		cameras["no-file"] = struct{ source, want string }{"file:/nonexistent/film.mp4", "/nonexistent/film.mp4"}
-		cameras["no-rtsp"] = struct{ source, want string }{"rtsp://" + freeAddress(t) + "/stream", "rtsp://"}
+		cameras["no-rtsp"] = struct{ source, want string }{"rtsp://" + free.Address(t) + "/stream", "rtsp://"}
 	} else {
 		cameras["no-device"] = struct{ source, want string }{"v4l2:/dev/video97", "OpenCV"}
 		cameras["no-film"] = struct{ source, want string }{"file:" + film, "OpenCV"}

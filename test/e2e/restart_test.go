@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/test/free"
 	"github.com/lensbus/lensbus/test/hitch"
 )
 
@@ -17,7 +18,7 @@ const backBound = 3 * time.Second
 func TestBrokerIsKilledAndStartedAgain(t *testing.T) {
 	hitch.Judge(t, func(t *testing.T) hitch.Problems {
 		var found hitch.Problems
-		address := freeAddress(t)
+		address := free.Address(t)
 		url := "nats://" + address
 		const fps = 20
 		source := newCamera(t, fps, noise(t, 8, 400, 300, 75))
@@ -76,7 +77,7 @@ func TestBrokerIsKilledAndStartedAgain(t *testing.T) {
 func TestPublisherWithItsBrokerIsKilledAndStartedAgain(t *testing.T) {
 	hitch.Judge(t, func(t *testing.T) hitch.Problems {
 		var found hitch.Problems
-		address := freeAddress(t)
+		address := free.Address(t)
 		args := []string{"publish", "--embed-broker", "--listen", address, "--camera", "front=test:?width=320&height=240&fps=20"}
 		p := start(t, args...)
 		p.brokerURL()

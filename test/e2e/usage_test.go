@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/lensbus/lensbus/test/free"
 )
 
 // checkOneLine checks that what went wrong is told in one line for people.
@@ -143,7 +145,7 @@ func TestAddressInUse(t *testing.T) {
 // TestNobodyAnswers: what asks one thing gives up and says what to do.
 func TestNobodyAnswers(t *testing.T) {
 	t.Parallel()
-	nobody := "nats://" + freeAddress(t)
+	nobody := "nats://" + free.Address(t)
 	for _, args := range [][]string{{"snapshot", "front", "-o", "-"}, {"cameras"}} {
 		code, stdout, stderr := answer(t, append(args, "--server", nobody)...)
 		checkOneLine(t, stderr)

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -273,24 +271,4 @@ func eventuallyIn(t testing.TB, limit time.Duration, what string, condition func
 			return
 		}
 	}
-}
-
-// freeAddress returns an address on which nobody listens. Its port lies outside the range from which
-// systems take ports for outgoing connections, so that it stays free while a server on it is killed
-// and started again.
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	for range 100 {
-		address := fmt.Sprintf("127.0.0.1:%d", 20000+rand.N(12000))
-		listener, err := net.Listen("tcp", address)
-		if err != nil {
-			continue
-		}
-		if err := listener.Close(); err != nil {
-			t.Fatal(err)
-		}
-		return address
-	}
-	t.Fatal("no free port")
-	return ""
 }

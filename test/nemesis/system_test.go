@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/test/free"
 )
 
 // system is a whole lensbus: a broker, a recorder, and a publisher that writes down what it did. They
@@ -62,7 +63,7 @@ func newSystem(t testing.TB, with setup) *system {
 	if with.dir != "" {
 		s.dir = with.dir
 	}
-	address := freeAddress(t)
+	address := free.Address(t)
 	s.cameras = cameras{Server: "nats://" + address, FPS: with.fps, Bytes: with.bytes, FullHD: with.fullHD, Journal: filepath.Join(base, "journal")}
 	var text strings.Builder
 	fmt.Fprintf(&text, "server: %s\nbroker:\n  listen: %s\n  store: %s\n  sync: always\n%s", s.cameras.Server, address, s.store, with.broker)
@@ -84,7 +85,7 @@ func newSystem(t testing.TB, with setup) *system {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.numbers = freeAddress(t)
+	s.numbers = free.Address(t)
 	s.broker = newDaemon(t, "broker", func() *exec.Cmd { return lensbus("broker", "-c", s.config) })
 	s.recorder = newDaemon(t, "recorder", func() *exec.Cmd { return lensbus("record", "-c", s.config, "--metrics-listen", s.numbers) })
 	s.publisher = newDaemon(t, "publisher", func() *exec.Cmd {
