@@ -104,7 +104,7 @@ func TestRetentionOfWhatWasPutAside(t *testing.T) {
 	}
 }
 
-// A start finds what cannot be read: files without a row, and those that have a row only by that.
+// A start finds what cannot be read; what has a row loses it.
 func TestReconcileFindsWhatIsAside(t *testing.T) {
 	r := retain(t)
 	kept := r.record("front", time.Hour)
@@ -122,7 +122,7 @@ func TestReconcileFindsWhatIsAside(t *testing.T) {
 	for _, e := range done.aside {
 		bytes += e.Bytes
 	}
-	if len(done.aside) != 3 || bytes != 900+800+700 {
-		t.Errorf("%+v", done.aside)
+	if len(done.aside) != 4 || bytes != 900+800+700+10 || done.Forgotten != 1 || done.Segments != 0 {
+		t.Errorf("%+v", done)
 	}
 }

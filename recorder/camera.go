@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -44,6 +45,7 @@ type camera struct {
 	// put aside. They are the recording goroutine's.
 	left []stuckPart
 	lost lost
+	harm harm // that the start has found; what is known of it is, until it is recorded again
 	rows rowsDue
 
 	mu      sync.Mutex
@@ -74,6 +76,11 @@ func newCamera(r *recorder, id frame.CameraID) *camera {
 		counts: counts{gaps: make(map[frame.GapReason]uint64), quarantined: make(map[frame.Reason]uint64)},
 	}
 	c.known.numbers = c.numbersIn
+	if h := r.harm[id]; h != nil {
+		c.harm = *h
+		c.lost[id] = slices.Clone(h.lost)
+		c.counts.gaps[frame.GapDamage] = h.gaps
+	}
 	return c
 }
 
@@ -136,14 +143,19 @@ func (c *camera) record(ctx context.Context, saved func()) error {
 	}
 	c.setNewest(last)
 	cfg := c.r.config()
+	after := last.LastStored
+	if c.harm.known {
+		after = min(after, c.harm.after)
+	}
 	durable, err := c.r.deps.Bus.Durable(c.id, bus.DurableOptions{
-		Name: cfg.Durable, After: last.LastStored, Again: len(c.lost) > 0, Has: c.known.has, AckWait: c.r.deps.AckWait,
+		// Again: whatever this consumer has acknowledged, what is not in the files was lost, or never came here.
+		Name: cfg.Durable, After: after, Again: true, Has: c.known.has, AckWait: c.r.deps.AckWait,
 	})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = durable.Close() }() // has no error
-	t := &tape{camera: c, durable: durable, cfg: cfg, saved: saved}
+	t := &tape{camera: c, durable: durable, cfg: cfg, saved: saved, from: last.LastStored}
 	if last.Frames > 0 {
 		t.last, t.interval = lastEdge(last), usualInterval(last)
 		t.before = t.last

@@ -25,7 +25,7 @@ func TestLeaps(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var k known
 			var l leaps
-						k.add("epoch", 10, noon)
+			k.add("epoch", 10, noon)
 			for _, s := range all {
 				m := bus.Stored{At: noon.Add(s.after), Frame: frame.Frame{Epoch: "epoch", Seq: s.seq}}
 				if doubts := l.doubts(&k, m); doubts != s.doubts {

@@ -76,6 +76,7 @@ type recorder struct {
 	asides     asides
 	left       map[frame.CameraID][]stuckPart    // segments that could not be closed, of cameras that do not run
 	unindexed  map[frame.CameraID][]segment.Info // and those that are not in the index yet
+	harm       map[frame.CameraID]*harm
 	replays    *replays
 	catching   lane
 	sweeping   chan struct{} // a token asks for a sweep at once
@@ -129,6 +130,7 @@ func (r *recorder) tryOpen(ctx context.Context, began time.Time) error {
 	r.index, r.full = x, ""
 	r.mu.Unlock()
 	r.left, r.unindexed = make(map[frame.CameraID][]stuckPart), make(map[frame.CameraID][]segment.Info)
+	r.harm = done.harm
 	for _, e := range done.aside {
 		r.asides.addSegment(e)
 	}

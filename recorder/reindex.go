@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -32,7 +31,8 @@ type Reindexed struct {
 	Segments uint64 `json:"segments"`
 	Frames   uint64 `json:"frames"`
 	Bytes    int64  `json:"bytes"`
-	// Read is how many files had to be looked into, Forgotten how many rows had no file any more.
+	// Read is how many files had to be looked into, Forgotten how many rows had no file any more, or one
+	// that nothing can be read from.
 	Read      int `json:"read"`
 	Forgotten int `json:"forgotten"`
 	// Salvaged are segments that a recorder had not closed and that are closed now. Removed were
@@ -42,10 +42,10 @@ type Reindexed struct {
 	// Open are segments that could not be closed: they are in Unreadable too. What they hold is not in
 	// the index. Those that were put aside for that and still cannot be are in Unreadable alone.
 	Open []string `json:"open,omitempty"`
-	// Damaged are files that nothing can be read from; they stay where they are.
+	// Damaged are files that nothing can be read from; they stay where they are, and are no segments.
 	Damaged []BadFile `json:"damaged,omitempty"`
-	// Unreadable could not be looked at: that is the disk's or the system's doing. What was known of
-	// them is still in the index after a start.
+	// Unreadable could not be looked at: that is the disk's or the system's doing, and may pass. What was
+	// known of them is still in the index after a start.
 	Unreadable []BadFile `json:"unreadable,omitempty"`
 	// Foreign is how many files no recorder has made. They are left alone.
 	Foreign int `json:"foreign"`
@@ -53,6 +53,7 @@ type Reindexed struct {
 	SetAside string `json:"set_aside,omitempty"`
 
 	aside []segment.Entry // files that no row is for
+	harm  map[frame.CameraID]*harm
 }
 
 // BadFile is a file that cannot be read, and why.
@@ -126,14 +127,20 @@ func refill(ctx context.Context, folder *Folder, x *index.Index, anew bool, prog
 	if err != nil {
 		return done, err
 	}
-	done.Read, done.Forgotten = len(read), len(forget)
-	done.Damaged = append(done.Damaged, found.damaged...)
-	done.Unreadable = append(done.Unreadable, found.unreadable...)
-	for _, e := range found.aside {
+	for _, e := range found.empty {
+		if row, known := rows[e.Path]; known {
+			forget = append(forget, row)
+		}
+		done.aside = append(done.aside, e)
+	}
+	for _, e := range found.unread {
 		if _, known := rows[e.Path]; !known { // else it counts by its row
 			done.aside = append(done.aside, e)
 		}
 	}
+	done.Read, done.Forgotten = len(read), len(forget)
+	done.Damaged = append(done.Damaged, found.damaged...)
+	done.Unreadable = append(done.Unreadable, found.unreadable...)
 
 	cameras := map[frame.CameraID]bool{} // of which something has changed
 	for _, info := range found.infos {
@@ -143,6 +150,13 @@ func refill(ctx context.Context, folder *Folder, x *index.Index, anew bool, prog
 		cameras[info.Camera] = true
 	}
 	unreadable := lostFiles(slices.Concat(done.Damaged, done.Unreadable))
+	done.harm = harmed(found, rows, unreadable)
+	was := map[frame.CameraID][]frame.Gap{}
+	for camera := range cameras {
+		if was[camera], err = damageIn(ctx, x, camera); err != nil {
+			return done, err
+		}
+	}
 	change := func(t *index.Tx) error {
 		for _, info := range forget {
 			if _, _, err := t.Remove(ctx, info.Path); err != nil {
@@ -156,8 +170,8 @@ func refill(ctx context.Context, folder *Folder, x *index.Index, anew bool, prog
 		}
 		for camera := range cameras {
 			err := t.Between(ctx, camera, func(prev, next segment.Info) (frame.Gap, bool) {
-				gap, ok := gapBetween(lastEdge(prev), firstEdge(next), usualInterval(prev))
-				if ok && (found.tornEnd[prev.Path] || unreadable.within(camera, gap)) {
+				gap, ok := unreadable.gapBetween(prev, next)
+				if ok && found.tornEnd[prev.Path] {
 					gap.Reason = frame.GapDamage
 				}
 				return gap, ok
@@ -175,6 +189,9 @@ func refill(ctx context.Context, folder *Folder, x *index.Index, anew bool, prog
 		err = x.Update(ctx, change)
 	}
 	if err != nil {
+		return done, err
+	}
+	if err := done.countDamage(ctx, x, was); err != nil {
 		return done, err
 	}
 	return done, count(ctx, x, &done)
@@ -239,7 +256,7 @@ func compare(ctx context.Context, folder *Folder, x *index.Index, files []segmen
 type found struct {
 	infos               []segment.Info
 	damaged, unreadable []BadFile
-	aside               []segment.Entry // these
+	empty, unread       []segment.Entry // these
 	tornEnd             map[string]bool // by path: frames may be missing after the last that can be read
 }
 
@@ -262,10 +279,10 @@ func readInfos(ctx context.Context, folder *segment.Folder, files []segment.Entr
 			case errors.Is(err, fs.ErrNotExist):
 			case errors.Is(err, segment.ErrDamaged):
 				all.damaged = append(all.damaged, BadFile{e.Path, err.Error()})
-				all.aside = append(all.aside, e)
+				all.empty = append(all.empty, e)
 			case err != nil:
 				all.unreadable = append(all.unreadable, BadFile{e.Path, err.Error()})
-				all.aside = append(all.aside, e)
+				all.unread = append(all.unread, e)
 			default:
 				all.infos = append(all.infos, info)
 				if torn {
@@ -311,26 +328,6 @@ func readInfo(folder *segment.Folder, path string) (info segment.Info, torn bool
 		}
 	}
 	return info, torn, nil
-}
-
-// lost is where files are that nothing can be read from.
-type lost map[frame.CameraID][]time.Time
-
-func lostFiles(bad []BadFile) lost {
-	l := lost{}
-	for _, b := range bad {
-		if name, err := segment.ParsePath(b.Path); err == nil {
-			l[name.Camera] = append(l[name.Camera], name.Start)
-		}
-	}
-	return l
-}
-
-// within says whether one of them begins in a gap: then that is why frames are missing.
-func (l lost) within(camera frame.CameraID, gap frame.Gap) bool {
-	return slices.ContainsFunc(l[camera], func(start time.Time) bool {
-		return !start.Before(gap.From) && !start.After(gap.To)
-	})
 }
 
 // count sums up what the index holds.

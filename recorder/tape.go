@@ -30,6 +30,7 @@ type tape struct {
 
 	w        *segment.Writer // nil: no segment is open
 	last     edge            // of the last frame that was appended, in this segment or before; no epoch: none
+	from     uint64          // the number in the stream of the last frame that was recorded before
 	before   edge            // of the last frame before numbers that may be forged; no epoch: there is none
 	interval time.Duration   // the usual time between frames
 	rejected uint64          // messages that were no frames, since then
@@ -122,6 +123,9 @@ func (t *tape) land(ctx context.Context) error {
 
 // append writes a frame, into a new segment where it belongs there.
 func (t *tape) append(ctx context.Context, s bus.Stored) error {
+	if s.Restarted {
+		t.from = 0
+	}
 	gaps, follows := t.gapsBefore(s)
 	if t.w != nil && !follows {
 		if err := t.close(ctx); err != nil {
@@ -319,7 +323,13 @@ func (t *tape) close(ctx context.Context) error {
 	c.count(func(n *counts) { n.segments++ })
 	c.list(info)
 	c.index(ctx, true)
-	c.setNewest(info)
+	if c.harm.known {
+		c.rejoin(ctx)
+		c.harm.known = info.LastStored <= t.from
+	}
+	if !c.harm.known { // else it is older than what is recorded
+		c.setNewest(info)
+	}
 	c.show(segment.Info{}) // only now: until then those who look find it here
 	return nil
 }

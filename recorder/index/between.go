@@ -3,6 +3,8 @@ package index
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sort"
 	"time"
 
 	"github.com/lensbus/lensbus/frame"
@@ -13,7 +15,8 @@ import (
 // each other, unless a gap is noted in the second that ends where that one starts, and notes what it
 // answers. All gaps of the camera that are in no segment go first.
 //
-// Damage that was noted stays the reason: what can be computed later is only that frames are missing.
+// Damage that was noted stays the reason, also of a gap that is only a piece of that: what can be computed
+// later is only that frames are missing.
 func (t *Tx) Between(ctx context.Context, camera frame.CameraID, gap func(prev, next segment.Info) (frame.Gap, bool)) error {
 	failed := func(err error) error {
 		return fmt.Errorf("look for gaps of camera %s: %w", camera, explain(err))
@@ -27,10 +30,7 @@ func (t *Tx) Between(ctx context.Context, camera frame.CameraID, gap func(prev, 
 	if err != nil {
 		return failed(err)
 	}
-	damaged := map[[2]time.Time]bool{}
-	for _, g := range old {
-		damaged[[2]time.Time{g.From, g.To}] = g.Reason == frame.GapDamage
-	}
+	damage := newDamage(old)
 	if err := t.exec(ctx, `DELETE FROM gaps WHERE camera = ? AND segment IS NULL`, string(camera)); err != nil {
 		return failed(err)
 	}
@@ -59,7 +59,7 @@ func (t *Tx) Between(ctx context.Context, camera frame.CameraID, gap func(prev, 
 		if !ok {
 			continue
 		}
-		if damaged[[2]time.Time{g.From, g.To}] {
+		if damage.has(g) {
 			g.Reason = frame.GapDamage
 		}
 		if err := t.AddGap(ctx, camera, g); err != nil {
@@ -67,4 +67,29 @@ func (t *Tx) Between(ctx context.Context, camera frame.CameraID, gap func(prev, 
 		}
 	}
 	return nil
+}
+
+// damage is gaps of that reason, by From.
+type damage []struct {
+	from  time.Time
+	until time.Time // up to where those go that begin up to from
+}
+
+func newDamage(gaps []frame.Gap) damage {
+	gaps = slices.DeleteFunc(gaps, func(g frame.Gap) bool { return g.Reason != frame.GapDamage })
+	slices.SortFunc(gaps, func(a, b frame.Gap) int { return a.From.Compare(b.From) })
+	d := make(damage, len(gaps))
+	for i, g := range gaps {
+		d[i].from, d[i].until = g.From, g.To
+		if i > 0 && d[i-1].until.After(g.To) {
+			d[i].until = d[i-1].until
+		}
+	}
+	return d
+}
+
+// has says whether a gap is one of them, or within one.
+func (d damage) has(g frame.Gap) bool {
+	after := sort.Search(len(d), func(i int) bool { return d[i].from.After(g.From) })
+	return after > 0 && !d[after-1].until.Before(g.To)
 }
