@@ -179,7 +179,7 @@ test-systemd: ## The Debian package and its units, with a systemd in a container
 	@test/systemd/run
 
 .PHONY: test-hosts
-test-hosts: ## Several hosts on one machine, and what goes wrong between them (root; 10 min, HOSTS_SHORT=1: 3)
+test-hosts: ## Several hosts on one machine, and what goes wrong between them (root; 14 min, HOSTS_SHORT=1: 5)
 	@test/hosts/run
 
 .PHONY: test-cluster
