@@ -28,9 +28,12 @@ type archive struct {
 	writing func() (segment.Info, bool)
 	// unlisted are closed segments that the index has not got yet; nil: there are none.
 	unlisted func() []segment.Info
-	shelf    *shelf       // for ranges; nil: it is not asked for them
-	history  *bus.History // nil: only files
-	log      *slog.Logger
+	shelf    *shelf // for ranges; nil: it is not asked for them
+	// gaps returns those that reach into a stretch of time, whole; a zero from or to is no limit on that side. nil:
+	// none are known but those in segments.
+	gaps    func(ctx context.Context, from, to time.Time) ([]frame.Gap, error)
+	history *bus.History // nil: only files
+	log     *slog.Logger
 }
 
 // files returns the segments that have something in a stretch of time, the one that is being written

@@ -72,7 +72,11 @@ func (a *archive) export(ctx context.Context, e *exporting) error {
 	case err != nil:
 		return err
 	}
-	if err := errors.Join(e.tellUnopened(), e.tell(walker.gaps...)); err != nil { // a damaged end
+	end := walker.gaps // a damaged end
+	if e.rest.IsZero() {
+		end = append(end, a.untold(ctx, e.captured, e.to, end)...)
+	}
+	if err := errors.Join(e.tellUnopened(), e.tell(end...)); err != nil {
 		return err
 	}
 	return buffer.Flush()
@@ -138,6 +142,9 @@ func (e *exporting) take(ctx context.Context, a *archive, found past) error {
 		if err := e.begin(frames, bytes); err != nil {
 			return err
 		}
+	}
+	if e.frames == 0 { // what should be before it
+		found.gaps = append(a.untold(ctx, e.from, found.frame.Captured, found.gaps), found.gaps...)
 	}
 	if err := errors.Join(e.tellUnopened(), e.tell(found.gaps...)); err != nil {
 		return err

@@ -175,6 +175,9 @@ func TestExportTellsWhatIsMissing(t *testing.T) {
 	g.publish(10, plainScene(), g.frames[9].Captured.Add(time.Minute))
 	g.record(1, 10)
 	g.record(11, 20)
+	if err := g.noteGap(frame.Gap{From: g.frames[9].Captured, To: g.frames[10].Captured, Reason: frame.GapCamera}); err != nil {
+		t.Fatal(err)
+	}
 	data, result, err := g.export(bus.ExportOptions{})
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"time"
@@ -42,7 +43,7 @@ func ExportFolder(ctx context.Context, dir string, id frame.CameraID, o bus.Expo
 	}
 	defer func() { _ = folder.Close() }() // was only read
 	files := folderFiles{folder: folder, id: id, log: log}
-	a := &archive{id: id, folder: folder, log: log, segments: files.between, writing: func() (segment.Info, bool) { return segment.Info{}, false }}
+	a := &archive{id: id, folder: folder, log: log, segments: files.between, gaps: files.gaps, writing: func() (segment.Info, bool) { return segment.Info{}, false }}
 	var done bus.ExportProgress
 	e := &exporting{
 		from: o.From, to: o.To, split: o.Split,
@@ -83,6 +84,7 @@ type folderFiles struct {
 	id     frame.CameraID
 	log    *slog.Logger
 	known  map[string]segment.Info // by path: looked into already
+	bad    map[string]time.Time    // by path: nothing can be read from them; when they begin
 }
 
 // reach is for how long before a stretch of time segments are looked into at least, and as long as the
@@ -100,7 +102,9 @@ func (f *folderFiles) between(ctx context.Context, from, to time.Time) ([]segmen
 			return nil, context.Cause(ctx)
 		case err != nil:
 			f.log.Warn("a part of the folder cannot be read", "error", err)
-		case entry.State == segment.StateDamaged, !to.IsZero() && !entry.Start.Before(to):
+		case !to.IsZero() && !entry.Start.Before(to):
+		case entry.State == segment.StateDamaged:
+			f.spoilt(entry, errors.New("nothing in it could be saved"))
 		default:
 			entries = append(entries, entry)
 		}
@@ -116,7 +120,7 @@ func (f *folderFiles) between(ctx context.Context, from, to time.Time) ([]segmen
 		info, err := f.look(entry)
 		switch {
 		case err != nil:
-			f.log.Warn("a segment cannot be read", "segment", entry.Path, "error", err)
+			f.spoilt(entry, err)
 		case overlaps(info, from, to):
 			infos = append(infos, info)
 		}
@@ -124,6 +128,69 @@ func (f *folderFiles) between(ctx context.Context, from, to time.Time) ([]segmen
 	}
 	slices.Reverse(infos)
 	return infos, nil
+}
+
+// spoilt notes a file that nothing can be read from, and says so once.
+func (f *folderFiles) spoilt(entry segment.Entry, err error) {
+	if _, said := f.bad[entry.Path]; said {
+		return
+	}
+	if f.bad == nil {
+		f.bad = make(map[string]time.Time)
+	}
+	f.bad[entry.Path] = entry.Start
+	f.log.Warn("a segment cannot be read", "segment", entry.Path, "error", err)
+}
+
+// gaps are what the segments in a stretch of time, and those next to it, say of it: what was noted in them, what is
+// missing between them, and where files are that nothing can be read from.
+func (f *folderFiles) gaps(ctx context.Context, from, to time.Time) ([]frame.Gap, error) {
+	wide := func(t time.Time, by time.Duration) time.Time {
+		if t.IsZero() {
+			return t
+		}
+		return t.Add(by)
+	}
+	infos, err := f.between(ctx, wide(from, -astray), wide(to, astray))
+	if err != nil {
+		return nil, err
+	}
+	elsewhere := holding(infos)
+	var gaps []frame.Gap
+	var ends edge // of what there was so far
+	starts := slices.SortedFunc(maps.Values(f.bad), time.Time.Compare)
+	for _, info := range infos {
+		next := firstEdge(info)
+		noted := slices.ContainsFunc(info.Gaps, func(g frame.Gap) bool { return g.To.Equal(info.Start) })
+		gap, missing := frame.Gap{}, false
+		if ends.epoch != "" && !noted {
+			gap, missing = laterGap(ends, next, elsewhere)
+		}
+		before := 0 // files that begin before this one, and after the last one
+		for before < len(starts) && !starts[before].After(info.Start) {
+			before++
+		}
+		if before > 0 && !noted {
+			if !missing {
+				gap = frame.Gap{From: starts[0], To: info.Start}
+			}
+			gap.Reason, missing = frame.GapDamage, missing || ends.epoch == ""
+		}
+		if missing {
+			gaps = append(gaps, gap)
+		}
+		starts, ends = starts[before:], lastEdge(info)
+		gaps = append(gaps, info.Gaps...)
+	}
+	for _, start := range starts { // after all that can be read
+		gap := frame.Gap{From: start, To: start, Reason: frame.GapDamage}
+		if ends.epoch != "" && ends.captured.Before(start) {
+			gap.From = ends.captured
+		}
+		gaps = append(gaps, gap)
+	}
+	stretch := frame.RangesRequest{From: from, To: to}
+	return slices.DeleteFunc(gaps, func(g frame.Gap) bool { return !within(g.From, g.To, stretch) }), nil
 }
 
 func (f *folderFiles) look(entry segment.Entry) (segment.Info, error) {

@@ -111,21 +111,27 @@ func (l lost) within(camera frame.CameraID, gap frame.Gap) bool {
 	})
 }
 
-// gapBetween says what is missing between two segments.
-func (l lost) gapBetween(prev, next segment.Info) (frame.Gap, bool) {
-	gap, ok := gapBetween(lastEdge(prev), firstEdge(next), usualInterval(prev))
-	if ok && l.within(next.Camera, gap) {
-		gap.Reason = frame.GapDamage
+// gapBetween says what is missing between two segments, where nothing was noted; elsewhere is what all segments of
+// their camera hold.
+func (l lost) gapBetween(elsewhere held) func(prev, next segment.Info) (frame.Gap, bool) {
+	return func(prev, next segment.Info) (frame.Gap, bool) {
+		gap, ok := laterGap(lastEdge(prev), firstEdge(next), elsewhere)
+		if ok && l.within(next.Camera, gap) {
+			gap.Reason = frame.GapDamage
+		}
+		return gap, ok
 	}
-	return gap, ok
 }
 
 // rejoin has the gaps between the camera's segments looked for again: frames that were lost have come into
 // segments of their own.
 func (c *camera) rejoin(ctx context.Context) {
-	err := c.r.index.Update(context.WithoutCancel(ctx), func(t *index.Tx) error {
-		return t.Between(ctx, c.id, c.lost.gapBetween)
-	})
+	infos, err := c.r.index.Segments(ctx, c.id, time.Time{}, time.Time{})
+	if err == nil {
+		err = c.r.index.Update(context.WithoutCancel(ctx), func(t *index.Tx) error {
+			return t.Between(ctx, c.id, c.lost.gapBetween(holding(infos)))
+		})
+	}
 	if err != nil {
 		c.log.Warn("gaps are told that may have been filled meanwhile", "error", err)
 	}

@@ -168,9 +168,11 @@ func refill(ctx context.Context, folder *Folder, x *index.Index, anew bool, prog
 				return err
 			}
 		}
+		elsewhere := heldByCamera(rows, forget, found.infos)
 		for camera := range cameras {
+			missing := unreadable.gapBetween(elsewhere[camera])
 			err := t.Between(ctx, camera, func(prev, next segment.Info) (frame.Gap, bool) {
-				gap, ok := unreadable.gapBetween(prev, next)
+				gap, ok := missing(prev, next)
 				if ok && found.tornEnd[prev.Path] {
 					gap.Reason = frame.GapDamage
 				}

@@ -46,6 +46,9 @@ func serve(ctx context.Context, s served) (stop func(), err error) {
 		segments: func(ctx context.Context, from, to time.Time) ([]segment.Info, error) {
 			return s.Index.Segments(ctx, s.ID, from, to)
 		},
+		gaps: func(ctx context.Context, from, to time.Time) ([]frame.Gap, error) {
+			return s.Index.Gaps(ctx, s.ID, from, to)
+		},
 		shelf: &shelf{index: s.Index, id: s.ID},
 	}
 	return s.Bus.ServeRecorder(ctx, bus.RecorderService{

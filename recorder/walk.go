@@ -112,6 +112,7 @@ func (w *walker) readFile(ctx context.Context, info segment.Info, yield func(pas
 		return true
 	}
 	defer func() { _ = reader.Close() }() // was only read
+	inside := false                       // there was a frame of it
 	for record, err := range reader.Frames(w.from, w.to) {
 		if err != nil {
 			w.damaged(info, err)
@@ -120,16 +121,18 @@ func (w *walker) readFile(ctx context.Context, info segment.Info, yield func(pas
 		if ctx.Err() != nil {
 			return yield(past{}, context.Cause(ctx))
 		}
-		if !w.give(record.Frame, record.Stored, record.Gaps, yield) {
+		next := edge{epoch: record.Epoch, seq: record.Seq, stored: record.Stored, captured: record.Captured}
+		if !w.give(record.Frame, next, record.Gaps, func() (frame.Gap, bool) { return w.laterGap(ctx, next, inside) }, yield) {
 			return false
 		}
+		inside = true
 	}
 	return true
 }
 
 func (w *walker) damaged(info segment.Info, err error) {
 	w.log.Warn("a segment cannot be read", "camera", w.id, "segment", info.Path, "error", err)
-	gap := frame.Gap{From: info.Start, To: until(info), Reason: frame.GapDamage}
+	gap := frame.Gap{From: info.Start, To: until(info), Missing: info.Frames, Reason: frame.GapDamage}
 	if damage := new(segment.DamageError); errors.As(err, &damage) {
 		gap.Missing = damage.Frames
 		if !damage.From.IsZero() && !damage.To.IsZero() {
@@ -139,25 +142,26 @@ func (w *walker) damaged(info segment.Info, err error) {
 	w.gaps = append(w.gaps, gap)
 }
 
-// give yields a frame unless it has been there; false where no more is wanted.
-func (w *walker) give(f frame.Frame, stored uint64, noted []frame.Gap, yield func(past, error) bool) bool {
+// give yields a frame unless it has been there; false where no more is wanted. before says what is missing before
+// it, where nothing was noted.
+func (w *walker) give(f frame.Frame, next edge, noted []frame.Gap, before func() (frame.Gap, bool), yield func(past, error) bool) bool {
 	if w.given.has(f.Epoch, f.Seq) {
 		return true
 	}
 	w.given.add(f.Epoch, f.Seq)
-	next := edge{epoch: f.Epoch, seq: f.Seq, stored: stored, captured: f.Captured, missed: f.Missed}
 	f.Missed = 0 // a gap says it
 	p := past{frame: f, gaps: append(w.gaps, noted...)}
 	w.gaps = nil
 	if w.last.epoch != "" {
-		gap, missing := gapBetween(w.last, next, w.interval)
-		switch {
-		case missing && len(p.gaps) == 0:
-			if w.vanished {
-				gap.Reason = frame.GapUnknown
+		if len(p.gaps) == 0 {
+			if gap, missing := before(); missing {
+				if w.vanished {
+					gap.Reason = frame.GapUnknown
+				}
+				p.gaps = append(p.gaps, gap)
 			}
-			p.gaps = append(p.gaps, gap)
-		case !missing:
+		}
+		if len(p.gaps) == 0 {
 			w.interval = (7*w.interval + max(f.Captured.Sub(w.last.captured), 0)) / 8
 		}
 	}
@@ -202,7 +206,8 @@ func (w *walker) readStream(ctx context.Context, yield func(past, error) bool) (
 			case !w.to.IsZero() && !m.Frame.Captured.Before(w.to):
 				return false, false, nil
 			}
-			if !w.give(m.Frame, m.Number, nil, yield) {
+			next := edgeOf(m)
+			if !w.give(m.Frame, next, nil, func() (frame.Gap, bool) { return gapBetween(w.last, next, w.interval) }, yield) {
 				return false, false, nil
 			}
 		}
