@@ -9,11 +9,14 @@ import (
 	"time"
 
 	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/test/hitch"
 )
 
 // A changed configuration: cameras come, go and change, and the one that is the same keeps every
 // frame.
-func TestReload(t *testing.T) {
+func TestReload(t *testing.T) { hitch.Judge(t, reloads) }
+
+func reloads(t *testing.T) (found hitch.Problems) {
 	r := newRig(t, CameraConfig{}, Deps{}) // gives a bus; its own camera is not of this test
 	reload := make(chan Config)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -80,12 +83,13 @@ func TestReload(t *testing.T) {
 		epoch = f.Epoch
 	}
 	if now := live.Stats().Missed; now != missed {
-		t.Errorf("the camera that is the same lost %d frames", now-missed)
+		found.Add("the camera that is the same lost %d frames", now-missed)
 	}
 	cancel()
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
+	return found
 }
 
 // A camera that another publisher had is begun again when the configuration is read again, though it is
