@@ -14,12 +14,12 @@ import (
 func TestMinFree(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]recorder.MinFree{
-		"recorder:":                            recorder.DefaultMinFree,
-		"recorder: {dir: /srv}":                recorder.DefaultMinFree,
-		"recorder: {min_free: 0}":              recorder.NoMinFree,
-		"recorder: {min_free: 0B}":             recorder.NoMinFree,
-		"recorder: {min_free: 5GiB}":           recorder.MinFree(5 * bytesize.GiB),
-		"recorder: {dir: /srv, min_free: 1B}":  1,
+		"recorder:":                           recorder.DefaultMinFree,
+		"recorder: {dir: /srv}":               recorder.DefaultMinFree,
+		"recorder: {min_free: 0}":             recorder.NoMinFree,
+		"recorder: {min_free: 0B}":            recorder.NoMinFree,
+		"recorder: {min_free: 5GiB}":          recorder.MinFree(5 * bytesize.GiB),
+		"recorder: {dir: /srv, min_free: 1B}": 1,
 	} {
 		path := filepath.Join(t.TempDir(), "lensbus.yaml")
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
