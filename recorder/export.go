@@ -74,7 +74,7 @@ func (a *archive) export(ctx context.Context, e *exporting) error {
 	}
 	end := walker.gaps // a damaged end
 	if e.rest.IsZero() {
-		end = append(end, a.untold(ctx, e.captured, e.to, end)...)
+		end = append(end, untold(a.gapsWithin(ctx, e.captured, e.to), e.captured, e.to, end)...)
 	}
 	if err := errors.Join(e.tellUnopened(), e.tell(end...)); err != nil {
 		return err
@@ -144,7 +144,8 @@ func (e *exporting) take(ctx context.Context, a *archive, found past) error {
 		}
 	}
 	if e.frames == 0 { // what should be before it
-		found.gaps = append(a.untold(ctx, e.from, found.frame.Captured, found.gaps), found.gaps...)
+		first := found.frame.Captured
+		found.gaps = append(untold(a.gapsWithin(ctx, e.from, first), e.from, first, found.gaps), found.gaps...)
 	}
 	if err := errors.Join(e.tellUnopened(), e.tell(found.gaps...)); err != nil {
 		return err

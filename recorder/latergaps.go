@@ -133,13 +133,21 @@ func (a *archive) gapsWithin(ctx context.Context, from, to time.Time) []frame.Ga
 	if err != nil {
 		a.log.Warn("gaps cannot be told", "camera", a.id, "error", err)
 	}
+	now, _ := a.writing()
+	for _, info := range a.fresh(now) { // whose gaps come into the index with them
+		for _, g := range info.Gaps {
+			if within(g.From, g.To, frame.RangesRequest{From: from, To: to}) {
+				gaps = append(gaps, g)
+			}
+		}
+	}
 	return gaps
 }
 
 // untold are the gaps that reach into a stretch of time of which nothing is given, but for those that are told
-// already.
-func (a *archive) untold(ctx context.Context, from, to time.Time, told []frame.Gap) []frame.Gap {
-	return slices.DeleteFunc(a.gapsWithin(ctx, from, to), func(g frame.Gap) bool {
+// already. A zero from or to is no bound.
+func untold(all []frame.Gap, from, to time.Time, told []frame.Gap) []frame.Gap {
+	return slices.DeleteFunc(slices.Clone(all), func(g frame.Gap) bool {
 		return !from.IsZero() && !g.To.After(from) || !to.IsZero() && !g.From.Before(to) ||
 			slices.ContainsFunc(told, func(t frame.Gap) bool { return t.From.Equal(g.From) && t.To.Equal(g.To) })
 	})

@@ -25,26 +25,24 @@ func Export(ctx context.Context, conn *bus.Conn, id frame.CameraID, o bus.Export
 	if progress == nil {
 		progress = func(bus.ExportProgress) {}
 	}
-	if !o.Split {
-		if err := oneSize(ctx, conn, id, o); err != nil {
-			return bus.ExportResult{}, err
-		}
+	ranges, err := conn.Ranges(ctx, id, o.From, o.To)
+	if err == nil && !o.Split {
+		err = oneSize(ranges, id, o)
+	}
+	if err != nil {
+		return bus.ExportResult{}, err
 	}
 	replay, err := conn.Replay(ctx, id, bus.ReplayOptions{From: o.From, To: o.To, PassSealed: true})
 	if err != nil {
 		return bus.ExportResult{}, err
 	}
 	defer func() { _ = replay.Close() }() // has no error
-	e := replayExport{replay: replay, w: w, total: replay.Bytes(), progress: progress}
+	e := replayExport{replay: replay, from: o.From, to: o.To, known: ranges.Gaps, w: w, total: replay.Bytes(), progress: progress}
 	return e.run(ctx, o.Split)
 }
 
 // oneSize refuses a range with a change of size before anything is written, as a recorder does.
-func oneSize(ctx context.Context, conn *bus.Conn, id frame.CameraID, o bus.ExportOptions) error {
-	ranges, err := conn.Ranges(ctx, id, o.From, o.To)
-	if err != nil {
-		return err
-	}
+func oneSize(ranges frame.Ranges, id frame.CameraID, o bus.ExportOptions) error {
 	for i := 1; i < len(ranges.Spans); i++ {
 		before, next := ranges.Spans[i-1], ranges.Spans[i]
 		if next.Width == before.Width && next.Height == before.Height {
@@ -62,6 +60,8 @@ func oneSize(ctx context.Context, conn *bus.Conn, id frame.CameraID, o bus.Expor
 // replayExport makes a file of what is replayed.
 type replayExport struct {
 	replay   *bus.Replay
+	from, to time.Time
+	known    []frame.Gap // also before the first frame and after the last
 	w        io.Writer
 	total    int64
 	progress func(bus.ExportProgress)
@@ -76,6 +76,12 @@ func (e *replayExport) run(ctx context.Context, split bool) (bus.ExportResult, e
 		for {
 			f, err := e.replay.Next(ctx)
 			gaps := e.replay.Gaps()
+			switch {
+			case err == nil && e.captured.IsZero():
+				gaps = append(untold(e.known, e.from, f.Captured, gaps), gaps...)
+			case errors.Is(err, io.EOF) && !e.captured.IsZero():
+				gaps = append(gaps, untold(e.known, e.captured, e.to, gaps)...)
+			}
 			e.result.Gaps = append(e.result.Gaps, gaps[:min(len(gaps), frame.MaxRanges-len(e.result.Gaps))]...)
 			if errors.Is(err, io.EOF) {
 				return
