@@ -175,6 +175,9 @@ func (a *archive) checkSizes(ctx context.Context, e *exporting) error {
 	}
 	for i := 1; i < len(infos); i++ {
 		before, next := infos[i-1], infos[i]
+		if !next.Start.After(e.from) { // the one before has at most its last frame's time in it, and no frame
+			continue
+		}
 		if next.Width != before.Width || next.Height != before.Height || e.codec(next.Codec) != e.codec(before.Codec) {
 			return &segment.ChangeError{
 				From: frame.Frame{Codec: before.Codec, Width: before.Width, Height: before.Height},

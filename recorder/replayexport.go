@@ -45,6 +45,9 @@ func Export(ctx context.Context, conn *bus.Conn, id frame.CameraID, o bus.Export
 func oneSize(ranges frame.Ranges, id frame.CameraID, o bus.ExportOptions) error {
 	for i := 1; i < len(ranges.Spans); i++ {
 		before, next := ranges.Spans[i-1], ranges.Spans[i]
+		if !next.From.After(o.From) { // the one before has no frame in it
+			continue
+		}
 		if next.Width == before.Width && next.Height == before.Height {
 			continue
 		}

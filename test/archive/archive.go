@@ -102,6 +102,12 @@ func (r *Archive) ranges(_ context.Context, q frame.RangesRequest) (frame.Ranges
 	defer r.mu.Unlock()
 	answer := frame.Ranges{Camera: r.id, Time: time.Now()}
 	for _, f := range r.frames {
+		if answer.First.IsZero() || f.Captured.Before(answer.First) {
+			answer.First = f.Captured
+		}
+		if last := f.Captured.Add(50 * time.Millisecond); last.After(answer.Last) {
+			answer.Last = last
+		}
 		if !within(f, q.From, q.To) {
 			continue
 		}
@@ -113,7 +119,17 @@ func (r *Archive) ranges(_ context.Context, q frame.RangesRequest) (frame.Ranges
 		s := &answer.Spans[n-1]
 		s.To, s.Frames, s.Bytes = f.Captured.Add(50*time.Millisecond), s.Frames+1, s.Bytes+int64(len(f.Data))
 	}
-	answer.Gaps = slices.Clone(r.gaps)
+	for _, gap := range r.gaps {
+		if gap.To.After(q.From) && (q.To.IsZero() || gap.From.Before(q.To)) {
+			answer.Gaps = append(answer.Gaps, gap)
+		}
+	}
+	if over := len(answer.Spans) - frame.MaxRanges; over > 0 {
+		answer.Spans, answer.Truncated = answer.Spans[over:], true
+	}
+	if over := len(answer.Gaps) - frame.MaxRanges; over > 0 {
+		answer.Gaps, answer.Truncated = answer.Gaps[over:], true
+	}
 	return answer, nil
 }
 

@@ -47,6 +47,8 @@ func TestPage(t *testing.T) {
 		"a recording":                testPageRecording,
 		"recordings in step":         testPageInStep,
 		"recorders come and go":      testPageRecorders,
+		"more gaps than an answer":   testPageManyGaps,
+		"parts of a download":        testPageSizesOfADownload,
 		"people log in":              testPageLogin,
 		"an insecure page says so":   testPageInsecure,
 	} {

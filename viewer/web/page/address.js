@@ -18,7 +18,13 @@ export function liveURL(id, preview) {
   return socket(camera(id, preview ? "live?ack=1&preview=1" : "live?ack=1"));
 }
 
-export const rangesURL = (id) => at(`api/cameras/${encodeURIComponent(id)}/ranges`).href;
+// rangesURL is what is recorded between two moments; an infinite one is no bound.
+export function rangesURL(id, from, to) {
+  const url = at(`api/cameras/${encodeURIComponent(id)}/ranges`);
+  if (Number.isFinite(from) && from > 1) url.searchParams.set("from", instant(Math.floor(from)));
+  if (Number.isFinite(to)) url.searchParams.set("to", instant(Math.ceil(to) + 1));
+  return url.href;
+}
 
 const socket = (url) => {
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
@@ -32,7 +38,10 @@ const instant = (ms) => new Date(Math.round(ms)).toISOString();
 export const replayURL = (id, from, speed) =>
   socket(camera(id, `replay?ack=1&paused=1&gaps=wait&speed=${speed}&from=${instant(Math.floor(from))}`));
 
-export const exportURL = (id, from, to) => camera(id, `export.mp4?from=${instant(from)}&to=${instant(to)}`).href;
+// A moment may also be as a recorder has told it.
+const moment = (at) => (typeof at === "string" ? encodeURIComponent(at) : instant(at));
+
+export const exportURL = (id, from, to) => camera(id, `export.mp4?from=${moment(from)}&to=${moment(to)}`).href;
 
 // Routes of the page itself: "#/" is all cameras, "#/front" is one.
 export const routeOf = (id) => (id === undefined ? "#/" : `#/${id}`);

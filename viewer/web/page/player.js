@@ -359,7 +359,7 @@ class Track {
   #verdict(place) {
     const { recorded } = this;
     if (this.answer === "none") {
-      const title = recorded.state !== "none" ? "No recording" : recorded.spans.length > 0 ? "The recorder has gone" : "Not recorded";
+      const title = recorded.state !== "none" ? "No recording" : recorded.any ? "The recorder has gone" : "Not recorded";
       return { state: "norecord", title, detail: sentence(this.#why) };
     }
     if (this.answer === "next" && (this.gap || this.#stale)) {

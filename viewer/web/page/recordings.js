@@ -6,12 +6,14 @@ import { h, icon, setData, setHidden, setText } from "./dom.js";
 import { lasting } from "./format.js";
 import { exact, exactTime } from "./moment.js";
 import { Player, speeds } from "./player.js";
+import { sizes } from "./stretches.js";
 import { gapLine, Timeline } from "./timeline.js";
 
 const minute = 60_000;
 const hour = 60 * minute;
 const scales = [[minute, "1 min"], [10 * minute, "10 min"], [hour, "1 h"], [6 * hour, "6 h"], [24 * hour, "24 h"], [0, "All"]];
 const mostGaps = 200; // in the list
+const mostParts = 12; // of a selection, as files
 const selectAtFirst = 15_000; // ms, either side
 
 const icons = {
@@ -51,6 +53,8 @@ export class Recordings {
   #selected;
   #selectedText = h("span", { class: "rec-selected-text" });
   #download;
+  #parts = h("span", { class: "rec-parts", hidden: true });
+  #partsShown = "";
   #gaps;
   #gapsSummary = h("summary", {});
   #gapsList = h("ul", { class: "rec-gaps-list" });
@@ -95,7 +99,7 @@ export class Recordings {
       h("option", { value: "", hidden: true }, "–"), ...scales.map(([ms, text]) => h("option", { value: ms, selected: ms === 10 * minute }, text)));
     this.#selectButton = h("button", { type: "button", class: "button rec-select", "aria-pressed": "false", title: "Select a part to download (i: from here, o: up to here)", onclick: () => this.#toggleSelection() }, "Select");
     this.#download = h("a", { class: "button rec-download", download: "" }, icon(icons.download), h("span", {}, "Download"));
-    this.#selected = h("div", { class: "rec-selected", hidden: true }, this.#selectedText, this.#single ? this.#download : "");
+    this.#selected = h("div", { class: "rec-selected", hidden: true }, this.#selectedText, this.#single ? this.#download : "", this.#parts);
     this.#gaps = h("details", { class: "rec-gaps", hidden: true }, this.#gapsSummary, this.#gapsList);
 
     this.#body = h("div", { class: "rec-body", hidden: true },
@@ -133,7 +137,7 @@ export class Recordings {
   }
 
   get #some() {
-    return this.#list.filter((record) => record.spans.length > 0);
+    return this.#list.filter((record) => record.any);
   }
 
   // What somebody does.
@@ -255,6 +259,7 @@ export class Recordings {
     const live = player.mode === "live";
     const position = live ? this.#present() : player.position();
     if (this.#following) timeline.follow(position, live);
+    for (const record of records) record.see(timeline.from, timeline.to);
     timeline.draw(some, position, live);
     this.#refreshControls(live, position);
     this.#refreshSelection(some);
@@ -292,18 +297,35 @@ export class Recordings {
       this.#selectButton.setAttribute("aria-pressed", String(selection !== undefined));
     }
     if (!selection || some.length === 0) return;
-    const bytes = some[0].bytes(selection.from, selection.to);
-    const size = bytes > 0 ? `, about ${megabytes(bytes)}` : ", nothing recorded";
-    setText(this.#selectedText, `${exactTime(selection.from)} to ${exactTime(selection.to)}: ${long(selection.to - selection.from)}${size}`);
-    const href = exportURL(some[0].id, selection.from, selection.to);
+    const [record] = some;
+    const { from, to } = selection;
+    const bytes = record.bytes(from, to);
+    const known = record.knows(from, to);
+    const parts = known ? sizes(record.spans, from, to) : [];
+    const size = bytes > 0 ? `, about ${megabytes(bytes)}` : known ? ", nothing recorded" : "";
+    const changes = parts.length > 1 ? `. The picture changes its size ${parts.length === 2 ? `at ${exactTime(parts[1].at)}` : `${parts.length - 1} times`}: a file for each` : "";
+    setText(this.#selectedText, `${exactTime(from)} to ${exactTime(to)}: ${long(to - from)}${size}${changes}`);
+    const href = exportURL(record.id, from, to);
     if (this.#download.href !== href) this.#download.href = href;
-    setHidden(this.#download, bytes === 0);
+    setHidden(this.#download, known && bytes === 0 || parts.length > 1);
+    this.#refreshParts(record.id, parts.length > 1 ? parts : []);
+  }
+
+  // One file has pictures of one size: where that changes, each part is a file.
+  #refreshParts(id, parts) {
+    const shown = parts.map(({ from, to, width, height }) => `${from} ${to} ${width} ${height}`).join();
+    if (shown === this.#partsShown) return;
+    this.#partsShown = shown;
+    setHidden(this.#parts, parts.length === 0);
+    this.#parts.replaceChildren(...parts.slice(0, mostParts).map(({ from, to, at, width, height }) =>
+      h("a", { class: "button rec-part", download: "", href: exportURL(id, from, to), title: `From ${exact(at)}` }, icon(icons.download), h("span", {}, `${width}×${height}`))),
+    ...(parts.length > mostParts ? [h("span", {}, `and ${parts.length - mostParts} more: select less`)] : []));
   }
 
   #refreshGaps(some) {
     const { from, to } = this.timeline;
     const gaps = this.#single && some.length > 0 ? some[0].gaps.filter((gap) => gap.to >= from && gap.from <= to) : [];
-    const shown = gaps.map((gap) => `${gap.from} ${gap.to} ${gap.reason}`).join();
+    const shown = `${gaps.length} ${gaps.slice(-mostGaps).map((gap) => `${gap.from} ${gap.to} ${gap.reason}`).join()}`;
     setHidden(this.#gaps, gaps.length === 0);
     if (shown === this.#gapsShown) return;
     this.#gapsShown = shown;
@@ -340,12 +362,12 @@ export class Recordings {
 function hint(records, single) {
   if (records.length === 0) return "";
   if (!single) {
-    if (records.some((record) => record.spans.length > 0) || records.some((record) => record.state === "asking")) return "";
+    if (records.some((record) => record.any) || records.some((record) => record.state === "asking")) return "";
     return "Not recorded: no recorder keeps any of these cameras.";
   }
-  const [{ state, reason, spans }] = records;
-  if (state === "some") return spans.length > 0 ? "" : "A recorder is there; nothing is recorded yet.";
-  if (spans.length > 0 && state !== "asking") return state === "none" ? "The recorder has gone. Live goes on." : `The recorder does not answer: ${reason}`;
+  const [{ state, reason, any }] = records;
+  if (state === "some") return any ? "" : "A recorder is there; nothing is recorded yet.";
+  if (any && state !== "asking") return state === "none" ? "The recorder has gone. Live goes on." : `The recorder does not answer: ${reason}`;
   if (state === "none") return "Not recorded: no recorder keeps this camera.";
   return state === "failed" ? `What is recorded is not known: ${reason}` : "";
 }

@@ -8,7 +8,7 @@ import { count, lasting } from "./format.js";
 
 const minute = 60_000;
 const shortest = 10_000; // ms across the whole scale
-const longest = 366 * 24 * 60 * minute;
+const longest = 30 * 366 * 24 * 60 * minute;
 const tickWidth = 84; // px for a mark and its text
 const leastMark = 2; // px of the smallest hole
 const zoomStep = 1.6;
@@ -244,6 +244,7 @@ export class Timeline {
       const [record] = this.#records;
       const gap = record.gapAt(moment);
       if (gap) words.push(gapText(gap));
+      else if (!record.knows(moment)) words.push("looking…");
       else if (!record.at(moment)) words.push(moment > record.last() ? "not recorded yet" : "nothing recorded");
     } else {
       const n = this.#records.filter((record) => record.at(moment)).length;
