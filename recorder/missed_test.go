@@ -106,3 +106,62 @@ func TestRecordTellsWhatCouldNotBeSent(t *testing.T) {
 	}
 	like("the index made anew", noted())
 }
+
+// A publisher's clock that is put an hour ahead, and back, makes no gap that lies over what is recorded: where the recorder
+// sees it none at all, and where it was started meanwhile, none of the time that is recorded.
+func TestRecordAClockThatIsSet(t *testing.T) {
+	t.Parallel()
+	for name, restarts := range map[string]bool{"while it records": false, "while it is away": true} {
+		t.Run(name, func(t *testing.T) {
+			g := newRig(t)
+			g.provision(nil)
+			dir := t.TempDir()
+			r := g.record(recorder.Config{Dir: dir, Segment: time.Hour}, nil)
+			for _, ahead := range []time.Duration{0, time.Hour, -time.Hour} {
+				g.f.Captured = g.f.Captured.Add(ahead)
+				g.publish(400) // 16 s
+				g.inFiles(dir)
+				if restarts && ahead >= 0 {
+					r.end()
+					r = g.record(recorder.Config{Dir: dir, Segment: time.Hour}, nil)
+				}
+			}
+			asker := g.asker()
+			var ranges frame.Ranges
+			eventually(t, "ranges tell all frames", func() bool {
+				var err error
+				if ranges, err = asker.Ranges(soon(t), g.camera, time.Time{}, time.Time{}); err != nil {
+					return false
+				}
+				frames := uint64(0)
+				for _, span := range ranges.Spans {
+					frames += span.Frames
+				}
+				return frames == 1200
+			})
+			for _, gap := range ranges.Gaps {
+				for _, span := range ranges.Spans {
+					if from, to := later(gap.From, span.From), earlier(gap.To, span.To); !restarts || to.Sub(from) > time.Second {
+						t.Errorf("%+v over %+v", gap, span)
+					}
+				}
+			}
+			r.end()
+			g.check(dir)
+		})
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}

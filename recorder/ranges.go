@@ -82,6 +82,7 @@ func (a *archive) arranged(answer frame.Ranges, spans []frame.Span, gaps []frame
 			}
 		}
 	}, ends, answer.Truncated) // what is in memory has no errors
+	gaps = uncovered(gaps, spans)
 	answer.Spans, answer.Truncated = newest(spans, answer.Truncated)
 	answer.Gaps, answer.Truncated = newest(gaps, answer.Truncated)
 	if answer.Spans == nil { // in JSON an empty list, not null
