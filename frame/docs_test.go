@@ -233,13 +233,13 @@ func TestPageExamples(t *testing.T) {
 }
 
 func mayBeMissing(header string) bool {
-	return header == frame.HeaderMsgID || header == frame.HeaderPublished || header == frame.HeaderMissed
+	return header == frame.HeaderMsgID || header == frame.HeaderPublished || header == frame.HeaderUnsent
 }
 
 // What the page says of headers by example is what Decode takes.
 func TestPageHeadersAreNeeded(t *testing.T) {
 	f := goodFrame(t)
-	f.Published, f.Missed = f.Captured.Add(time.Millisecond), 1
+	f.Published, f.Unsent = f.Captured.Add(time.Millisecond), 1
 	for header := range tableRows(t, readPage(t), "header") {
 		h := f.Header(true)
 		if _, there := h[header]; !there {

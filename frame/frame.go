@@ -41,12 +41,12 @@ type Frame struct {
 	// Published is when the frame was handed to the publisher's NATS connection, by the clock of
 	// Captured; zero where the publisher does not say. Package bus sets it.
 	Published time.Time
-	// Missed is how many pictures the camera delivered in this epoch after the frame before, and the
+	// Unsent is how many pictures the camera delivered in this epoch after the frame before, and the
 	// publisher could not send: there was no connection, the way to the broker was too slow for them,
 	// they were too large, or no pictures. They have no Seq. Those that it left out on purpose, for the
-	// rate, do not count. At most [MaxMissed] on the wire. Of a frame that comes from a recording it is 0:
+	// rate, do not count. At most [MaxUnsent] on the wire. Of a frame that comes from a recording it is 0:
 	// a [Gap] says it there.
-	Missed uint64
+	Unsent uint64
 	// Codec says what Data is.
 	Codec Codec
 	// Width and Height are in pixels, read from the picture itself; of a sealed one they are what its

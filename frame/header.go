@@ -19,8 +19,8 @@ const (
 	HeaderKey      = "Lens-Key"
 	// HeaderPublished may be missing: it is for measuring the way, not for showing the picture.
 	HeaderPublished = "Lens-Published"
-	// HeaderMissed is there where it is not 0.
-	HeaderMissed = "Lens-Missed"
+	// HeaderUnsent is there where it is not 0.
+	HeaderUnsent = "Lens-Unsent"
 	// HeaderMsgID is NATS's own deduplication header: <epoch>-<seq>, only where the frame is stored.
 	HeaderMsgID = "Nats-Msg-Id"
 )
@@ -91,8 +91,8 @@ func reject(r Reason, format string, args ...any) error {
 	return &RejectError{Reason: r, Detail: fmt.Sprintf(format, args...)}
 }
 
-// MaxMissed is the largest [Frame.Missed] on the wire.
-const MaxMissed = 1 << 32
+// MaxUnsent is the largest [Frame.Unsent] on the wire.
+const MaxUnsent = 1 << 32
 
 // maxSide is how many pixels wide or high a JPEG can be.
 const maxSide = math.MaxUint16
@@ -122,8 +122,8 @@ func (f *Frame) Header(stored bool) map[string][]string {
 		text = strconv.AppendInt(text, f.Published.UnixNano(), 10)
 	}
 	ends[4] = len(text)
-	if f.Missed > 0 {
-		text = strconv.AppendUint(text, min(f.Missed, MaxMissed), 10)
+	if f.Unsent > 0 {
+		text = strconv.AppendUint(text, min(f.Unsent, MaxUnsent), 10)
 	}
 	ends[5] = len(text)
 	all := string(text)
@@ -153,8 +153,8 @@ func (f *Frame) Header(stored bool) map[string][]string {
 	if !f.Published.IsZero() {
 		h[HeaderPublished] = v[8:9:9]
 	}
-	if f.Missed > 0 {
-		h[HeaderMissed] = v[9:10:10]
+	if f.Unsent > 0 {
+		h[HeaderUnsent] = v[9:10:10]
 	}
 	return h
 }
@@ -194,8 +194,8 @@ func Decode(subject string, header map[string][]string, data []byte, limits Limi
 	if _, there := header[HeaderPublished]; there {
 		f.Published = time.Unix(0, h.number(HeaderPublished, math.MaxInt64))
 	}
-	if _, there := header[HeaderMissed]; there {
-		f.Missed = uint64(h.number(HeaderMissed, MaxMissed))
+	if _, there := header[HeaderUnsent]; there {
+		f.Unsent = uint64(h.number(HeaderUnsent, MaxUnsent))
 	}
 	if h.err != nil {
 		return Frame{}, h.err

@@ -51,16 +51,16 @@ func TestHeader(t *testing.T) {
 	if diff := cmp.Diff(published, f.Header(true)); diff != "" {
 		t.Errorf("stored and published (-want +got):\n%s", diff)
 	}
-	published["Lens-Missed"] = []string{"12"}
-	f.Missed = 12
+	published["Lens-Unsent"] = []string{"12"}
+	f.Unsent = 12
 	if diff := cmp.Diff(published, f.Header(true)); diff != "" {
 		t.Errorf("after pictures that were not sent (-want +got):\n%s", diff)
 	}
-	f.Missed = 1<<64 - 1
-	if got := f.Header(false)[frame.HeaderMissed]; len(got) != 1 || got[0] != "4294967296" {
+	f.Unsent = 1<<64 - 1
+	if got := f.Header(false)[frame.HeaderUnsent]; len(got) != 1 || got[0] != "4294967296" {
 		t.Errorf("more than can be said is said as %q", got)
 	}
-	f.Published, f.Missed = time.Time{}, 0
+	f.Published, f.Unsent = time.Time{}, 0
 	f.Key = false
 	if diff := cmp.Diff(plain, f.Header(false)); diff != "" {
 		t.Errorf("every JPEG is a key (-want +got):\n%s", diff)
@@ -74,7 +74,7 @@ func TestHeader(t *testing.T) {
 // Values share memory; adding to one must not write over another.
 func TestHeaderValuesAreApart(t *testing.T) {
 	f := goodFrame(t)
-	f.Published, f.Missed = f.Captured.Add(time.Millisecond), 3
+	f.Published, f.Unsent = f.Captured.Add(time.Millisecond), 3
 	h := f.Header(true)
 	want := f.Header(true)
 	for key := range h {
@@ -95,8 +95,8 @@ func TestDecodeReadsWhatHeaderWrites(t *testing.T) {
 		"1970":         func(f *frame.Frame) { f.Captured = time.Unix(0, 1) },
 		"2262":         func(f *frame.Frame) { f.Captured = time.Unix(0, 1<<63-1) },
 		"published":    func(f *frame.Frame) { f.Published = time.Unix(0, 1) },
-		"missed":       func(f *frame.Frame) { f.Missed = 1 },
-		"most missed":  func(f *frame.Frame) { f.Published, f.Missed = time.Unix(0, 1), frame.MaxMissed },
+		"unsent":       func(f *frame.Frame) { f.Unsent = 1 },
+		"most unsent":  func(f *frame.Frame) { f.Published, f.Unsent = time.Unix(0, 1), frame.MaxUnsent },
 		"grey":         func(f *frame.Frame) { f.Data = goJPEG(t, 64, 48, true) },
 		"one pixel":    func(f *frame.Frame) { f.Width, f.Height, f.Data = 1, 1, goJPEG(t, 1, 1, true) },
 		"wide":         func(f *frame.Frame) { f.Width, f.Height, f.Data = 65535, 1, goJPEG(t, 65535, 1, true) },
@@ -197,12 +197,12 @@ func hostileMessages(t testing.TB) []hostileCase {
 	}
 	cases = append(cases,
 		hostileCase{"says when it was published", set(frame.HeaderPublished, "1700000000125000000"), ""},
-		hostileCase{"says what was missed", set(frame.HeaderMissed, "15"), ""},
-		hostileCase{"missed twice", func(m *message) { m.header[frame.HeaderMissed] = []string{"1", "1"} }, frame.ReasonHeader},
-		hostileCase{"missed more than there are", set(frame.HeaderMissed, "4294967297"), frame.ReasonHeader},
+		hostileCase{"says what was not sent", set(frame.HeaderUnsent, "15"), ""},
+		hostileCase{"unsent twice", func(m *message) { m.header[frame.HeaderUnsent] = []string{"1", "1"} }, frame.ReasonHeader},
+		hostileCase{"unsent more than there are", set(frame.HeaderUnsent, "4294967297"), frame.ReasonHeader},
 		hostileCase{"published twice", func(m *message) { m.header[frame.HeaderPublished] = []string{"1", "1"} }, frame.ReasonHeader},
 	)
-	for _, key := range []string{frame.HeaderSeq, frame.HeaderCaptured, frame.HeaderPublished, frame.HeaderMissed, frame.HeaderWidth, frame.HeaderHeight} {
+	for _, key := range []string{frame.HeaderSeq, frame.HeaderCaptured, frame.HeaderPublished, frame.HeaderUnsent, frame.HeaderWidth, frame.HeaderHeight} {
 		for name, value := range map[string]string{
 			"empty": "", "zero": "0", "negative": "-5", "signed": "+64", "minus zero": "-0", "fraction": "64.0", "exponent": "64e0",
 			"hexadecimal": "0x40", "underscore": "6_4", "space": " 64", "space after": "64 ", "not a number": "NaN", "infinite": "Inf",

@@ -29,7 +29,7 @@ type sender struct {
 	latency prometheus.Observer
 
 	seq    uint64
-	missed missing
+	unsent missing
 	newest bus.Latest[frame.Frame] // sent or not, for snapshots and the preview
 	said   saidOnce
 }
@@ -121,7 +121,7 @@ func (s *sender) send(ctx context.Context, picture source.Picture) {
 	}
 	f.Published = s.state.now()
 	var late uint64
-	f.Missed, late = s.missed.before(f.Captured)
+	f.Unsent, late = s.unsent.before(f.Captured)
 	publish := s.out.Publish
 	if s.recorded.Load() {
 		publish = s.out.PublishStored
@@ -129,7 +129,7 @@ func (s *sender) send(ctx context.Context, picture source.Picture) {
 	switch err := publish(ctx, &f); {
 	case err == nil:
 		s.seq++
-		s.missed.sent(f.Captured, late)
+		s.unsent.sent(f.Captured, late)
 		now := time.Now()
 		s.state.sent(&f, now)
 		if s.latency != nil {
@@ -146,14 +146,14 @@ func (s *sender) send(ctx context.Context, picture source.Picture) {
 // another goroutine.
 func (s *sender) overtaken() {
 	s.state.dropped(source.DropNetwork, 1)
-	s.missed.late.Add(1)
+	s.unsent.late.Add(1)
 }
 
 // drop counts a picture that cannot be sent, and says why the first time; an empty text is left to
 // somebody else to say.
 func (s *sender) drop(reason, text string, err error) {
 	s.state.dropped(reason, 1)
-	s.missed.lost++
+	s.unsent.lost++
 	if text != "" && !errors.Is(err, bus.ErrDisconnected) && s.said.first(reason) {
 		s.log.Warn(text, "reason", reason, "error", err)
 	}

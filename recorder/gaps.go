@@ -21,7 +21,7 @@ type edge struct {
 	seq      uint64    // the camera's own number
 	stored   uint64    // number in the broker's stream; 0: not known
 	captured time.Time // by the publisher's clock
-	missed   uint64    // pictures before it that its publisher could not send
+	unsent   uint64    // pictures before it that its publisher could not send
 	at       time.Time // when the broker stored it; zero: not known
 }
 
@@ -57,7 +57,7 @@ func gapBetween(prev, next edge, interval time.Duration) (gap frame.Gap, ok bool
 		dropped = next.stored - prev.stored - 1
 	}
 	if prev.epoch != next.epoch {
-		unseen := missing(max(next.seq, 1)-1, next.missed) // of the new epoch
+		unseen := missing(max(next.seq, 1)-1, next.unsent) // of the new epoch
 		switch {
 		case dropped > 0:
 			gap.Reason, gap.Missing = frame.GapOverrun, dropped
@@ -70,11 +70,11 @@ func gapBetween(prev, next edge, interval time.Duration) (gap frame.Gap, ok bool
 	}
 	if next.seq > prev.seq+1 && next.seq > prev.seq {
 		unseen := next.seq - prev.seq - 1
-		gap.Missing = missing(unseen, next.missed)
+		gap.Missing = missing(unseen, next.unsent)
 		switch {
-		case dropped > 0 && unseen >= next.missed:
+		case dropped > 0 && unseen >= next.unsent:
 			gap.Reason = frame.GapOverrun
-		case numbered || unseen < next.missed:
+		case numbered || unseen < next.unsent:
 			gap.Reason = frame.GapUnstored
 		default:
 			gap.Reason = frame.GapUnknown
@@ -84,10 +84,10 @@ func gapBetween(prev, next edge, interval time.Duration) (gap frame.Gap, ok bool
 	// No number is missing: what else the stream had between were no frames of this camera.
 	silent := gap.To.Sub(gap.From) > max(silence, 3*min(interval, longestInterval))
 	switch {
-	case next.missed > 0 && next.seq > prev.seq && (!silent || interval <= 0 || published(gap, next.missed, interval)):
-		gap.Reason, gap.Missing = frame.GapUnstored, next.missed
+	case next.unsent > 0 && next.seq > prev.seq && (!silent || interval <= 0 || published(gap, next.unsent, interval)):
+		gap.Reason, gap.Missing = frame.GapUnstored, next.unsent
 	case silent:
-		gap.Reason, gap.Missing = frame.GapCamera, next.missed
+		gap.Reason, gap.Missing = frame.GapCamera, next.unsent
 	default:
 		return frame.Gap{}, false
 	}

@@ -218,7 +218,7 @@ func (t *tape) gapsBefore(s bus.Stored) (gaps []frame.Gap, follows bool) {
 }
 
 func edgeOf(s bus.Stored) edge {
-	return edge{s.Frame.Epoch, s.Frame.Seq, s.Number, s.Frame.Captured, s.Frame.Missed, s.At}
+	return edge{s.Frame.Epoch, s.Frame.Seq, s.Number, s.Frame.Captured, s.Frame.Unsent, s.At}
 }
 
 // begin has what was taken written, and does not wait for the disk. It waits for the part before.

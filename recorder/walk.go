@@ -149,7 +149,7 @@ func (w *walker) give(f frame.Frame, next edge, noted []frame.Gap, before func()
 		return true
 	}
 	w.given.add(f.Epoch, f.Seq)
-	f.Missed = 0 // a gap says it
+	f.Unsent = 0 // a gap says it
 	p := past{frame: f, gaps: append(w.gaps, noted...)}
 	w.gaps = nil
 	if w.last.epoch != "" {

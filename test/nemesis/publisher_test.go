@@ -149,7 +149,7 @@ func (c cameras) publish(ctx context.Context, conn *bus.Conn, id frame.CameraID,
 	tick := time.NewTicker(time.Duration(float64(time.Second) / c.FPS))
 	defer tick.Stop()
 	n := name{camera: id, epoch: frame.NewEpoch(), seq: 1}
-	var missed uint64 // pictures that could not leave since the last frame that did
+	var unsent uint64 // pictures that could not leave since the last frame that did
 	for {
 		select {
 		case <-ctx.Done():
@@ -163,7 +163,7 @@ func (c cameras) publish(ctx context.Context, conn *bus.Conn, id frame.CameraID,
 		}
 		f := frame.Frame{
 			Camera: id, Epoch: n.epoch, Seq: n.seq, Captured: time.Now(),
-			Codec: frame.JPEG, Width: pictureWidth, Height: pictureHeight, Key: true, Missed: missed,
+			Codec: frame.JPEG, Width: pictureWidth, Height: pictureHeight, Key: true, Unsent: unsent,
 		}
 		if len(c.made) > 0 {
 			f.Width, f.Height, f.Data = 1920, 1080, c.made[n.seq%uint64(len(c.made))]
@@ -174,10 +174,10 @@ func (c cameras) publish(ctx context.Context, conn *bus.Conn, id frame.CameraID,
 		switch err := out.PublishStored(context.Background(), &f); { // what has begun is to leave whole
 		case err == nil:
 			n.seq++
-			missed = 0
+			unsent = 0
 		case errors.Is(err, bus.ErrDisconnected):
 			j.write("offline", n, "")
-			missed++
+			unsent++
 		default:
 			return err
 		}

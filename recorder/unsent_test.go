@@ -21,13 +21,13 @@ func TestRecordTellsWhatCouldNotBeSent(t *testing.T) {
 	g.provision(nil)
 	dir := t.TempDir()
 	var want []frame.Gap
-	outage := func(missed uint64, long time.Duration) {
+	outage := func(unsent uint64, long time.Duration) {
 		t.Helper()
 		from := g.f.Captured
-		g.f.Missed, g.f.Captured = missed, from.Add(long)
+		g.f.Unsent, g.f.Captured = unsent, from.Add(long)
 		g.publish(1)
-		g.f.Missed = 0
-		want = append(want, frame.Gap{From: from, To: g.f.Captured, Missing: missed, Reason: frame.GapUnstored})
+		g.f.Unsent = 0
+		want = append(want, frame.Gap{From: from, To: g.f.Captured, Missing: unsent, Reason: frame.GapUnstored})
 	}
 	r := g.record(recorder.Config{Dir: dir, Segment: time.Hour}, nil)
 	g.publish(20)
@@ -69,8 +69,8 @@ func TestRecordTellsWhatCouldNotBeSent(t *testing.T) {
 			t.Fatal(err)
 		}
 		told = append(told, replay.Gaps()...)
-		if f.Missed != 0 {
-			t.Errorf("frame %d of a replay says %d", f.Seq, f.Missed)
+		if f.Unsent != 0 {
+			t.Errorf("frame %d of a replay says %d", f.Seq, f.Unsent)
 		}
 	}
 	_ = replay.Close()

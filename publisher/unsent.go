@@ -6,7 +6,7 @@ import (
 )
 
 // missing counts the pictures that could not be sent since the frame that was sent last: they have no
-// number, so that the next frame has to say it ([frame.Frame.Missed]). It is for the sender's goroutine,
+// number, so that the next frame has to say it ([frame.Frame.Unsent]). It is for the sender's goroutine,
 // but for late.
 type missing struct {
 	lost uint64        // no connection, too large, no pictures
@@ -22,12 +22,12 @@ const outage = 500 * time.Millisecond
 
 // before is how many are missing before a frame that was captured then, and how many of late have been
 // looked at for it.
-func (m *missing) before(captured time.Time) (missed, late uint64) {
-	missed, late = m.lost, m.late.Load()
+func (m *missing) before(captured time.Time) (unsent, late uint64) {
+	unsent, late = m.lost, m.late.Load()
 	if m.captured.IsZero() || captured.Sub(m.captured) > max(outage, 3*m.interval) {
-		missed += late
+		unsent += late
 	}
-	return missed, late
+	return unsent, late
 }
 
 // sent says that the frame has left, with what before returned.

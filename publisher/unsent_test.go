@@ -44,7 +44,7 @@ func TestFramesSayWhatCouldNotBeSent(t *testing.T) {
 				})
 				return s
 			}
-			var last, missed uint64 // of all that has arrived
+			var last, unsent uint64 // of all that has arrived
 			arrive := func(wait time.Duration) (f frame.Frame, ok bool) {
 				t.Helper()
 				m, err := sub.NextMsg(wait)
@@ -57,15 +57,15 @@ func TestFramesSayWhatCouldNotBeSent(t *testing.T) {
 				if f, err = frame.Decode(m.Subject, m.Header, m.Data, frame.Limits{}); err != nil {
 					t.Fatal(err)
 				}
-				last, missed = f.Seq, missed+f.Missed
+				last, unsent = f.Seq, unsent+f.Unsent
 				return f, true
 			}
 			s := deliver(good)
 			for s.Sent == 0 { // there is no connection yet
 				s = deliver(good)
 			}
-			if f, _ := arrive(patience); f.Seq != 1 || f.Missed != s.Dropped[source.DropDisconnected] {
-				t.Errorf("the first frame, %d, says %d, not %v", f.Seq, f.Missed, s.Dropped)
+			if f, _ := arrive(patience); f.Seq != 1 || f.Unsent != s.Dropped[source.DropDisconnected] {
+				t.Errorf("the first frame, %d, says %d, not %v", f.Seq, f.Unsent, s.Dropped)
 			}
 
 			for range 3 {
@@ -73,8 +73,8 @@ func TestFramesSayWhatCouldNotBeSent(t *testing.T) {
 			}
 			for _, want := range []uint64{3, 0} {
 				deliver(good)
-				if f, _ := arrive(patience); f.Seq != last || f.Missed != want {
-					t.Errorf("frame %d says %d, not %d", f.Seq, f.Missed, want)
+				if f, _ := arrive(patience); f.Seq != last || f.Unsent != want {
+					t.Errorf("frame %d says %d, not %d", f.Seq, f.Unsent, want)
 				}
 			}
 
@@ -84,8 +84,8 @@ func TestFramesSayWhatCouldNotBeSent(t *testing.T) {
 				s = deliver(good)
 			}
 			for f, ok := arrive(time.Millisecond); ok; f, ok = arrive(time.Millisecond) {
-				if f.Missed != 0 {
-					t.Errorf("frame %d, before the line was cut, says %d", f.Seq, f.Missed)
+				if f.Unsent != 0 {
+					t.Errorf("frame %d, before the line was cut, says %d", f.Seq, f.Unsent)
 				}
 			}
 			b.relay.mend()
@@ -97,11 +97,11 @@ func TestFramesSayWhatCouldNotBeSent(t *testing.T) {
 			for ok && f.Seq <= sent { // still on the way when it was cut
 				f, ok = arrive(patience)
 			}
-			if want := s.Dropped[source.DropDisconnected] - before; f.Seq != sent+1 || f.Missed != want {
-				t.Errorf("the first frame after %d, %d, says %d, not %d", sent, f.Seq, f.Missed, want)
+			if want := s.Dropped[source.DropDisconnected] - before; f.Seq != sent+1 || f.Unsent != want {
+				t.Errorf("the first frame after %d, %d, says %d, not %d", sent, f.Seq, f.Unsent, want)
 			}
-			if missed != s.Dropped[source.DropDisconnected]+s.Dropped[source.DropInvalid] {
-				t.Errorf("all frames say %d; dropped are %v", missed, s.Dropped)
+			if unsent != s.Dropped[source.DropDisconnected]+s.Dropped[source.DropInvalid] {
+				t.Errorf("all frames say %d; dropped are %v", unsent, s.Dropped)
 			}
 		})
 	}
@@ -112,9 +112,9 @@ func TestPicturesThatNewerOnesHaveReplaced(t *testing.T) {
 	var m missing
 	send := func(ms int, want uint64) {
 		t.Helper()
-		missed, late := m.before(at(ms))
-		if missed != want {
-			t.Errorf("at %d ms %d are missing, not %d", ms, missed, want)
+		unsent, late := m.before(at(ms))
+		if unsent != want {
+			t.Errorf("at %d ms %d are missing, not %d", ms, unsent, want)
 		}
 		m.late.Add(1) // one comes meanwhile: it is for the next
 		m.sent(at(ms), late)
@@ -142,8 +142,8 @@ func TestPicturesThatNewerOnesHaveReplaced(t *testing.T) {
 	send(9100, 0)
 	m.lost = 2
 	for range 2 { // it is still missing while nothing is sent
-		if missed, _ := m.before(at(9200)); missed != 2 {
-			t.Errorf("%d are missing", missed)
+		if unsent, _ := m.before(at(9200)); unsent != 2 {
+			t.Errorf("%d are missing", unsent)
 		}
 	}
 }
