@@ -147,6 +147,17 @@ func TestExportOfTwoSizes(t *testing.T) {
 	if !result.Rest.IsZero() || result.Frames != 20 {
 		t.Errorf("the second: %+v", result)
 	}
+	// Up to the change and from it on, as the page asks for the parts of a download.
+	changed := g.frames[20].Captured
+	for _, part := range []struct {
+		o           bus.ExportOptions
+		first, last int
+	}{{bus.ExportOptions{To: changed}, 1, 20}, {bus.ExportOptions{From: changed}, 21, 40}} {
+		if data, _, err = g.export(part.o); err != nil {
+			t.Fatal(err)
+		}
+		g.expectFile(t, data, part.first, part.last)
+	}
 	change := new(segment.ChangeError)
 	if _, err := ExportFolder(t.Context(), g.dir, "front", bus.ExportOptions{}, nil, io.Discard, nil, nil); !errors.As(err, &change) {
 		t.Errorf("two sizes in the folder: %v", err)
