@@ -72,7 +72,7 @@ func (s *Sealer) Overhead() int {
 }
 
 // Seal returns the frame with its picture sealed, in memory of its own. f is a whole frame but for
-// Published, which may be set later; its headers must not change otherwise.
+// Published and Unsent, which may be set later; its headers must not change otherwise.
 func (s *Sealer) Seal(f frame.Frame) (frame.Frame, error) { return s.SealAs(f, frame.KindFrame) }
 
 // SealAs is Seal for what is sent as something else than a frame, [frame.KindPreview] or
