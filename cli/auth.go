@@ -178,13 +178,18 @@ func (c *authAddCommand) Run(s *session) error {
 	return err
 }
 
-// leafServer is where the broker at the URL listens for leaf nodes, if it is at NATS's own port for that.
-func leafServer(server string) string {
-	u, err := url.Parse(server)
-	if err != nil || u.Hostname() == "" {
-		return ""
+// leafServer is where the broker at the URL, or each of several with commas between, listens for leaf nodes,
+// if it is at NATS's own port for that. "" where that cannot be told.
+func leafServer(servers string) string {
+	var leafs []string
+	for server := range strings.SplitSeq(servers, ",") {
+		u, err := url.Parse(strings.TrimSpace(server))
+		if err != nil || u.Hostname() == "" {
+			return ""
+		}
+		leafs = append(leafs, "tls://"+net.JoinHostPort(u.Hostname(), broker.LeafPort))
 	}
-	return "tls://" + net.JoinHostPort(u.Hostname(), broker.LeafPort)
+	return strings.Join(leafs, ",")
 }
 
 // cameraList reads --cameras: ids with commas between, or * for all.

@@ -170,6 +170,9 @@ func (c *authEnsureCommand) ensureUser(s *session, folder *auth.Folder, u auth.U
 			return err
 		}
 	}
+	if u.Role == auth.Site {
+		server = leafServer(server)
+	}
 	if path, err = folder.Add(u, auth.AddOptions{Server: server}); err != nil {
 		return err
 	}
