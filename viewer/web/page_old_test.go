@@ -35,7 +35,9 @@ func testPageManyGaps(t *testing.T, r *pageRig) {
 	}
 	r.open("#/front")
 	r.wait(`!document.querySelector(".rec-body").hidden`, "what is recorded")
-	// To the oldest, which the first answer left out.
+	// To the oldest, which the first answer left out. It stands still, or it plays on and steps over hole after hole.
+	r.keys(" ")
+	r.wait(`document.querySelector(".rec-play").dataset.does === "play"`, "the pause")
 	r.eval(`((b) => b.dispatchEvent(new KeyboardEvent("keydown", { key: "Home", bubbles: true })))(document.querySelector(".tl-band"))`)
 	r.waitLarge("front", "recorded")
 	r.wait(fmt.Sprintf(`Number(%s.dataset.captured) - %d < 1000`, largeScreen, first.UnixMilli()), "the oldest picture")
