@@ -78,9 +78,13 @@ func TestUnitsHaveUsers(t *testing.T) {
 		if !regexp.MustCompile(`(?m)^d ` + state + ` +0700 ` + user + ` +` + user + `$`).MatchString(tmpfiles) {
 			t.Errorf("%s: there is no folder %s of the user to make keys in before the first start", path, state)
 		}
-		// The folder of lensbus auth is not for the process to change, and what makes users not for it to see.
-		if !strings.Contains(text, "\nInaccessiblePaths=-"+state+"/auth/ca.key -"+state+"/auth/credentials\n") {
-			t.Errorf("%s sees the CA's key or credentials of others", path)
+		// The folder of lensbus auth is not for the process to change, and what makes users not for it to see,
+		// nor that of another service with the same user.
+		for other, owner := range users {
+			folder := "/var/lib/" + strings.TrimSuffix(filepath.Base(other), ".service") + "/auth/"
+			if owner == user && !strings.Contains(text, "\nInaccessiblePaths=-"+folder+"ca.key -"+folder+"credentials\n") {
+				t.Errorf("%s sees the CA's key or credentials of others, in %s", path, folder)
+			}
 		}
 		if writes := strings.Contains(text, "\nStateDirectory="); writes && !strings.Contains(text, "\nReadOnlyPaths=-"+state+"/auth\n") {
 			t.Errorf("%s can change who its users are", path)
