@@ -221,5 +221,9 @@ func rangesOf(id frame.CameraID, msg *nats.Msg) (ranges frame.Ranges, err error)
 	if err := json.Unmarshal(msg.Data, &ranges); err != nil {
 		return ranges, fmt.Errorf("recorder of camera %s answers ranges: %w", id, err)
 	}
+	if len(ranges.Spans) > frame.MaxRanges || len(ranges.Gaps) > frame.MaxRanges { // each is compared with all of the others'
+		return ranges, fmt.Errorf("recorder of camera %s answers ranges: %d spans and %d gaps are more than an answer holds", id, len(ranges.Spans), len(ranges.Gaps))
+	}
+	ranges.Camera = id
 	return ranges, nil
 }

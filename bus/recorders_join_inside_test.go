@@ -1,10 +1,12 @@
 package bus
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go"
 
 	"github.com/lensbus/lensbus/frame"
 )
@@ -120,5 +122,19 @@ func TestWhoIsAskedForARecording(t *testing.T) {
 	}
 	if got := fullest([]frame.Ranges{b, a}, sec(590), sec(810)); got != "a" {
 		t.Errorf("what one has missed: %s", got)
+	}
+}
+
+// A recorder that tells more than an answer holds, or of another camera, is not taken at its word.
+func TestAnswerThatIsTooLong(t *testing.T) {
+	for spans, right := range map[int]bool{frame.MaxRanges: true, frame.MaxRanges + 1: false} {
+		data, err := json.Marshal(frame.Ranges{Camera: "back", Spans: make([]frame.Span, spans)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ranges, err := rangesOf("front", &nats.Msg{Data: data})
+		if (err == nil) != right || right && (len(ranges.Spans) != spans || ranges.Camera != "front") {
+			t.Errorf("%d spans are %d of %q, %v", spans, len(ranges.Spans), ranges.Camera, err)
+		}
 	}
 }

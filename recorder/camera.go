@@ -158,7 +158,7 @@ func (c *camera) record(ctx context.Context, saved func()) error {
 	t := &tape{camera: c, durable: durable, cfg: cfg, saved: saved, from: last.LastStored}
 	if last.Frames > 0 {
 		t.last, t.interval = lastEdge(last), usualInterval(last)
-		t.before = t.last
+		t.before, t.front = t.last, t.last
 	}
 	err = c.follow(ctx, t)
 	// Also when ctx is done: what has come is written, and acknowledged.

@@ -67,6 +67,13 @@ func damageIn(ctx context.Context, x *index.Index, camera frame.CameraID) ([]fra
 	return slices.DeleteFunc(gaps, func(g frame.Gap) bool { return g.Reason != frame.GapDamage }), err
 }
 
+func (d *Reindexed) harmOf(camera frame.CameraID) *harm {
+	if d.harm[camera] == nil {
+		d.harm[camera] = new(harm)
+	}
+	return d.harm[camera]
+}
+
 // countDamage counts the gaps of cameras that are noted as damage, and were not before.
 func (d *Reindexed) countDamage(ctx context.Context, x *index.Index, before map[frame.CameraID][]frame.Gap) error {
 	for camera, was := range before {
@@ -82,10 +89,7 @@ func (d *Reindexed) countDamage(ctx context.Context, x *index.Index, before map[
 			if old[[2]int64{g.From.UnixNano(), g.To.UnixNano()}] {
 				continue
 			}
-			if d.harm[camera] == nil {
-				d.harm[camera] = new(harm)
-			}
-			d.harm[camera].gaps++
+			d.harmOf(camera).gaps++
 		}
 	}
 	return nil
@@ -120,6 +124,14 @@ func (l lost) gapBetween(elsewhere held) func(prev, next segment.Info) (frame.Ga
 			gap.Reason = frame.GapDamage
 		}
 		return gap, ok
+	}
+}
+
+// recordedAgain notes that what was lost has been recorded again, as far as the stream had it.
+func (c *camera) recordedAgain(ctx context.Context) {
+	c.harm.known = false
+	if err := c.r.index.RecordedAgain(context.WithoutCancel(ctx), c.id); err != nil {
+		c.log.Warn("the next start looks once more for what files have lost", "error", err)
 	}
 }
 

@@ -117,11 +117,14 @@ func refill(ctx context.Context, folder *Folder, x *index.Index, anew bool, prog
 	// What is known already, and what is not there any more.
 	read := files.Whole
 	var forget []segment.Info
+	before, err := rowsByPath(ctx, x)
+	if err != nil && !anew { // else it is made anew for that
+		return done, err
+	}
 	rows := map[string]segment.Info{}
 	if !anew {
-		if read, forget, rows, err = compare(ctx, folder, x, files.Whole); err != nil {
-			return done, err
-		}
+		rows = before
+		read, forget = compare(folder, rows, files.Whole)
 	}
 	found, err := readInfos(ctx, folder.Folder, read, progress)
 	if err != nil {
@@ -150,7 +153,14 @@ func refill(ctx context.Context, folder *Folder, x *index.Index, anew bool, prog
 		cameras[info.Camera] = true
 	}
 	unreadable := lostFiles(slices.Concat(done.Damaged, done.Unreadable))
-	done.harm = harmed(found, rows, unreadable)
+	done.harm = harmed(found, before, unreadable)
+	again, err := x.Again(ctx)
+	if err != nil {
+		return done, err
+	}
+	for camera, after := range again { // another start has found it, and it was not recorded again since
+		done.harmOf(camera).from(after)
+	}
 	was := map[frame.CameraID][]frame.Gap{}
 	for camera := range cameras {
 		if was[camera], err = damageIn(ctx, x, camera); err != nil {
@@ -165,6 +175,14 @@ func refill(ctx context.Context, folder *Folder, x *index.Index, anew bool, prog
 		}
 		for _, info := range found.infos {
 			if err := t.Add(ctx, info); err != nil {
+				return err
+			}
+		}
+		for camera, h := range done.harm {
+			if !h.known {
+				continue
+			}
+			if err := t.RecordAgain(ctx, camera, h.after); err != nil {
 				return err
 			}
 		}
@@ -228,15 +246,19 @@ func salvageAll(ctx context.Context, folder *segment.Folder, done *Reindexed) er
 	return nil
 }
 
-// compare says which files have to be read, which rows have no file, and which there are.
-func compare(ctx context.Context, folder *Folder, x *index.Index, files []segment.Entry) (read []segment.Entry, forget []segment.Info, rows map[string]segment.Info, err error) {
-	rows = map[string]segment.Info{}
+func rowsByPath(ctx context.Context, x *index.Index) (map[string]segment.Info, error) {
+	rows := map[string]segment.Info{}
 	for info, err := range x.OldestFirst(ctx, "") {
 		if err != nil {
-			return nil, nil, nil, err
+			return rows, err
 		}
 		rows[info.Path] = info
 	}
+	return rows, nil
+}
+
+// compare says which files have to be read, and which rows have no file.
+func compare(folder *Folder, rows map[string]segment.Info, files []segment.Entry) (read []segment.Entry, forget []segment.Info) {
 	gone := maps.Clone(rows)
 	for _, e := range files {
 		row, known := rows[e.Path]
@@ -251,7 +273,7 @@ func compare(ctx context.Context, folder *Folder, x *index.Index, files []segmen
 			forget = append(forget, info)
 		}
 	}
-	return read, forget, rows, nil
+	return read, forget
 }
 
 // found is what was read of files.

@@ -32,6 +32,7 @@ type tape struct {
 	last     edge            // of the last frame that was appended, in this segment or before; no epoch: none
 	from     uint64          // the number in the stream of the last frame that was recorded before
 	before   edge            // of the last frame before numbers that may be forged; no epoch: there is none
+	front    edge            // of the frame that from is the number of; no epoch: there is none
 	interval time.Duration   // the usual time between frames
 	rejected uint64          // messages that were no frames, since then
 	leaps    leaps
@@ -189,6 +190,15 @@ func (t *tape) gapsBefore(s bus.Stored) (gaps []frame.Gap, follows bool) {
 		return nil, true
 	}
 	next, prev := edgeOf(s), t.last
+	if t.camera.harm.known {
+		switch {
+		case s.Number > t.from && prev.stored <= t.from && t.front.epoch != "": // no more of what files had lost
+			prev = t.front
+			defer func() { follows = false }()
+		case s.Number <= t.from && next.epoch != prev.epoch && s.Number != prev.stored+1:
+			return nil, false // recorded was something else before it; the index knows the gaps
+		}
+	}
 	follows = next.epoch != prev.epoch || next.seq > prev.seq
 	if next.epoch == prev.epoch && next.seq != prev.seq+1 {
 		// The last one had a number ahead, or these are frames of which the files were lost.
@@ -325,7 +335,9 @@ func (t *tape) close(ctx context.Context) error {
 	c.index(ctx, true)
 	if c.harm.known {
 		c.rejoin(ctx)
-		c.harm.known = info.LastStored <= t.from
+		if info.LastStored > t.from {
+			c.recordedAgain(ctx)
+		}
 	}
 	if !c.harm.known { // else it is older than what is recorded
 		c.setNewest(info)

@@ -100,7 +100,8 @@ func prepare(ctx context.Context, db *sql.DB) error {
 	if mode != "wal" {
 		return fmt.Errorf("the file system gives no write-ahead log (journal mode %s): use a local one", mode)
 	}
-	return nil
+	_, err = db.ExecContext(ctx, tableAgain)
+	return err
 }
 
 // create makes the tables in one change, so that an index is there as a whole or not at all.
