@@ -39,6 +39,16 @@ func film(g *rig, n int) {
 	}
 }
 
+// filmParts films n parts of 5 frames, so that each segment of a second has two, and all are safe.
+func filmParts(g *rig, dir string, n int) {
+	g.t.Helper()
+	for range n {
+		film(g, 5)
+		g.inFiles(dir)
+	}
+	eventually(g.t, "all is acknowledged", func() bool { return g.consumer().AckFloor.Stream == uint64(5*n) })
+}
+
 // While nothing records, a closed segment is cut: what the stream still has of it is recorded again, once, and
 // nothing says that it is missing; what the stream has not is a gap, and counted as damage.
 func TestRecordSegmentThatWasCut(t *testing.T) {
@@ -57,11 +67,7 @@ func TestRecordSegmentThatWasCut(t *testing.T) {
 					dir := t.TempDir()
 					cfg := recorder.Config{Dir: dir, Segment: time.Second}
 					r := g.record(cfg, nil)
-					for range 8 { // of 5 frames, so that each segment has two parts
-						film(g, 5)
-						g.inFiles(dir)
-					}
-					eventually(t, "all is acknowledged", func() bool { return g.consumer().AckFloor.Stream == 40 })
+					filmParts(g, dir, 8)
 					r.end()
 					whole, _ := files(t, dir)
 					slices.Sort(whole)

@@ -64,11 +64,7 @@ func TestRecordSegmentThatAnEarlierStartFoundCut(t *testing.T) {
 			dir := t.TempDir()
 			cfg := recorder.Config{Dir: dir, Segment: time.Second}
 			r := g.record(cfg, nil)
-			for range 4 { // of 5 frames, so that each segment has two parts
-				film(g, 5)
-				g.inFiles(dir)
-			}
-			eventually(t, "all is acknowledged", func() bool { return g.consumer().AckFloor.Stream == 20 })
+			filmParts(g, dir, 4)
 			r.end()
 			lost := cutAt(t, dir, 0, quarters)
 			withIndex(t, dir, func(folder *recorder.Folder, x *index.Index) {
