@@ -165,6 +165,9 @@ func TestStreamIsThinnedWhileItIsOpen(t *testing.T) {
 func TestClosedCameraRefusesASizeThatItDoesNotHave(t *testing.T) {
 	b := newBench(t, broker.Config{}, CameraConfig{OnDemand: true})
 	b.camera.device = &knobs{values: map[string]int64{}, sizes: []frame.Size{{Width: 640, Height: 480}, {Width: 1280, Height: 720}}}
+	if err := b.live.Close(); err != nil { // who watches has the camera opened
+		t.Fatal(err)
+	}
 	b.run()
 	b.status("idle", func(s frame.Status) bool { return s.State == frame.StateIdle })
 	set := func(width, height int) (d frame.Detail, err error) {
