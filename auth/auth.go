@@ -45,7 +45,7 @@ var ErrName = errors.New("bad user name")
 
 // User is one who may connect. A broker knows users by their public keys; no secret is in it.
 type User struct {
-	// Name is unique: the rule is that of a camera id, because it becomes a subject token and a file.
+	// Name is unique and a [frame.ValidName], because it becomes a subject token and a file.
 	Name string
 	Role Role
 	// Key is the public nkey, U….
@@ -72,8 +72,8 @@ func (u User) DurableName() string {
 // Validate returns everything that is wrong with u, joined.
 func (u User) Validate() error {
 	var faults []error
-	if _, err := frame.ParseCameraID(u.Name); err != nil {
-		faults = append(faults, fmt.Errorf("%w %.40q: use 1 to 32 of a-z, 0-9, '_' and '-', starting with a letter or digit", ErrName, u.Name))
+	if !frame.ValidName(u.Name) {
+		faults = append(faults, fmt.Errorf("%w %.40q: %s", ErrName, u.Name, frame.NameRule))
 	}
 	if !slices.Contains(Roles(), u.Role) {
 		faults = append(faults, fmt.Errorf("user %.40q: no role %.40q: want one of %s", u.Name, u.Role, join(Roles())))
@@ -98,8 +98,8 @@ func (u User) Validate() error {
 		if u.Role != Recorder {
 			faults = append(faults, fmt.Errorf("user %.40q: a %s has no consumer of its own: durable is for a recorder", u.Name, u.Role))
 		}
-		if _, err := frame.ParseCameraID(u.Durable); err != nil {
-			faults = append(faults, fmt.Errorf("user %.40q: durable %.40q: use 1 to 32 of a-z, 0-9, '_' and '-', starting with a letter or digit", u.Name, u.Durable))
+		if !frame.ValidName(u.Durable) {
+			faults = append(faults, fmt.Errorf("user %.40q: durable %.40q: %s", u.Name, u.Durable, frame.NameRule))
 		}
 	}
 	if !publicUserKey(u.Key) {

@@ -107,8 +107,8 @@ func (c *Credentials) readToken() error {
 		c.Role = roleOf(claims.Pub.Allow)
 	}
 	c.Name = "user"
-	if id, err := frame.ParseCameraID(strings.ToLower(claims.Name)); err == nil { // the rule is the same
-		c.Name = string(id)
+	if name := strings.ToLower(claims.Name); frame.ValidName(name) {
+		c.Name = name
 	}
 	if c.Role != Admin {
 		c.Cameras, c.All = camerasOf(append(claims.Pub.Allow, claims.Sub.Allow...))

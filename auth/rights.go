@@ -1,6 +1,10 @@
 package auth
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/lensbus/lensbus/frame"
+)
 
 // Rights are the subjects that a user may publish and subscribe to: allow-lists only, because what
 // is not named in a list of exceptions is open.
@@ -26,7 +30,7 @@ func (u User) Rights() Rights {
 	}
 	r := Rights{Subscribe: []string{u.Inbox() + ".>"}}
 	for _, camera := range u.tokens() {
-		stream := "FRAMES_" + camera
+		stream := frame.StreamPrefix + camera
 		if u.All {
 			stream = "*" // a wildcard stands for a whole token
 		}
@@ -87,7 +91,7 @@ func (u User) exported(direct bool) Rights {
 	r := u.Rights()
 	if direct && slices.Contains([]Role{Viewer, Operator, Web}, u.Role) {
 		for _, camera := range u.tokens() {
-			stream := "FRAMES_" + camera
+			stream := frame.StreamPrefix + camera
 			if u.All {
 				stream = "*"
 			}

@@ -51,10 +51,8 @@ func (c Config) validateLeaf() (errs []error) {
 			wrong("leaf_listen: %w: on %s everybody who reaches this machine could watch every camera; make users and certificates with `lensbus auth init` and name their folder with --auth, or accept it with --insecure", ErrInsecure, c.LeafListen)
 		}
 	}
-	if c.Domain != "" {
-		if _, err := frame.ParseCameraID(c.Domain); err != nil {
-			wrong("domain: %.40q: use 1 to 32 of a-z, 0-9, '_' and '-', starting with a letter or digit", c.Domain)
-		}
+	if c.Domain != "" && !frame.ValidName(c.Domain) {
+		wrong("domain: %.40q: %s", c.Domain, frame.NameRule)
 	}
 	if c.Uplink.Server != "" {
 		if _, err := leafURLs(c.Uplink.Server); err != nil {

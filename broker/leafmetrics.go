@@ -1,10 +1,10 @@
 package broker
 
 import (
-	"strings"
-
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/lensbus/lensbus/frame"
 )
 
 // leafNumbers are those of sites: of one whether it is connected, of a hub how far its copies are.
@@ -53,11 +53,11 @@ func (l leafNumbers) collect(v *server.Varz, uplinked bool, out chan<- prometheu
 	}
 	for _, account := range streams.AccountDetails {
 		for _, stream := range account.Streams {
-			camera, is := strings.CutPrefix(stream.Name, "FRAMES_")
-			if !is || len(stream.Sources) != 1 {
+			id, ok := frame.ParseStreamName(stream.Name)
+			if !ok || len(stream.Sources) != 1 {
 				continue
 			}
-			from := stream.Sources[0]
+			camera, from := string(id), stream.Sources[0]
 			out <- prometheus.MustNewConstMetric(l.behind, prometheus.GaugeValue, float64(from.Lag), camera)
 			if from.Active >= 0 { // it is negative before it was heard of
 				out <- prometheus.MustNewConstMetric(l.silent, prometheus.GaugeValue, from.Active.Seconds(), camera)

@@ -45,9 +45,8 @@ func cameFrom(is jetstream.StreamConfig) string {
 // fileStreamOf is the camera whose frames a stream on file keeps. What a stream is called and what it
 // takes is what somebody else has said: false for any other.
 func fileStreamOf(is jetstream.StreamConfig) (frame.CameraID, bool) {
-	name, found := strings.CutPrefix(is.Name, frame.CameraID("").StreamName())
-	id, err := frame.ParseCameraID(name)
-	if !found || err != nil || is.Storage != jetstream.FileStorage {
+	id, ok := frame.ParseStreamName(is.Name)
+	if !ok || is.Storage != jetstream.FileStorage {
 		return "", false
 	}
 	takes := len(is.Subjects) == 1 && is.Subjects[0] == id.FrameSubject()

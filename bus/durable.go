@@ -29,8 +29,8 @@ const (
 // DurableOptions say where a [Durable] begins. The zero value takes everything that the stream has
 // and this consumer has not acknowledged.
 type DurableOptions struct {
-	// Name of the consumer: 1 to 32 of a-z, 0-9, '_' and '-'. Two who receive the same camera need
-	// two names. Default: see [Conn.DurableName].
+	// Name of the consumer, a [frame.ValidName]. Two who receive the same camera need two names. Default:
+	// see [Conn.DurableName].
 	Name string
 	// After is the number in the stream of the last frame that the caller has safe; 0: none. It
 	// counts where the consumer is missing, or says that more is acknowledged than the caller has.
@@ -40,8 +40,9 @@ type DurableOptions struct {
 	Again bool
 	// Has says whether the caller has that frame, by the camera's own epoch and number. Frames that
 	// it has are acknowledged and not delivered again, also where the stream's numbers say nothing
-	// any more because it was made anew. It is called from another goroutine. nil: it has none.
-	Has func(epoch string, seq uint64) bool
+	// any more because it was made anew. stored is the frame's number in the stream, 0 once that says nothing.
+	// It is called from another goroutine. nil: it has none.
+	Has func(epoch string, seq, stored uint64) bool
 	// AckWait is after how long without an acknowledgement the server delivers a frame again, for a
 	// consumer that is made here. Default 1 minute; it is no limit for the caller.
 	AckWait time.Duration
@@ -54,7 +55,7 @@ type DurableOptions struct {
 }
 
 // errDurableName says what a consumer may be called.
-var errDurableName = errors.New("use 1 to 32 of a-z, 0-9, '_' and '-', starting with a letter or digit")
+var errDurableName = errors.New(frame.NameRule)
 
 // DurableName is what this user's consumers are called where nothing else is said: what the credentials
 // say, or [DefaultDurable].
@@ -142,9 +143,9 @@ type Durable struct {
 
 // Durable returns the camera's frames from its durable consumer, which is made where it is missing
 // and the user may. It does not wait: a server that is not there, a stream that is not there, a
-// right that is missing are tried again for ever and told in the log, each once a minute at most, and by State. Its errors
-// are wrong options. Each Durable has a connection of its own, so that what queues for one camera
-// holds up no other. Close it after use.
+// right that is missing are tried again for ever and told by State and in the log, there each once a
+// minute at most. Its errors are wrong options. Each Durable has a connection of its own, so that what
+// queues for one camera holds up no other. Close it after use.
 func (c *Conn) Durable(id frame.CameraID, o DurableOptions) (*Durable, error) {
 	if _, err := frame.ParseCameraID(string(id)); err != nil {
 		return nil, err
@@ -152,7 +153,7 @@ func (c *Conn) Durable(id frame.CameraID, o DurableOptions) (*Durable, error) {
 	if o.Name == "" {
 		o.Name = c.DurableName()
 	}
-	if _, err := frame.ParseCameraID(o.Name); err != nil {
+	if !frame.ValidName(o.Name) {
 		return nil, fmt.Errorf("name of a durable consumer %.40q: %w", o.Name, errDurableName)
 	}
 	if o.AckWait <= 0 {

@@ -27,7 +27,7 @@ func (c *Conn) MakeDurable(ctx context.Context, id frame.CameraID, name string) 
 	failed := func(err error) (ConsumerAction, error) {
 		return "", fmt.Errorf("recorder's consumer %.40s of camera %s: %w", name, id, err)
 	}
-	if _, err := frame.ParseCameraID(name); err != nil {
+	if !frame.ValidName(name) {
 		return failed(errDurableName)
 	}
 	js, err := jetstream.New(c.control)

@@ -127,7 +127,7 @@ func (j *job) take(msg *nats.Msg) error {
 	if err := json.Unmarshal(msg.Data, &j.about); err != nil {
 		return failed(err)
 	}
-	if _, err := frame.ParseCameraID(j.about.Job); err != nil { // it becomes part of a subject
+	if !frame.ValidName(j.about.Job) { // it becomes part of a subject
 		return failed(fmt.Errorf("the recorder's name for it is none: %.40q", j.about.Job))
 	}
 	return nil

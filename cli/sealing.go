@@ -50,8 +50,8 @@ type authSealKeyCommand struct {
 }
 
 func (c *authSealKeyCommand) Run(s *session) error {
-	if _, err := frame.ParseCameraID(c.Name); err != nil {
-		return usage(fmt.Errorf("bad name %.40q: use 1 to 32 of a-z, 0-9, '_' and '-', starting with a letter or digit", c.Name))
+	if !frame.ValidName(c.Name) {
+		return usage(fmt.Errorf("bad name %.40q: %s", c.Name, frame.NameRule))
 	}
 	path := cmp.Or(c.Output, c.Name+".key")
 	key, content, err := seal.NewFile(c.Name)

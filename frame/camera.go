@@ -16,24 +16,27 @@ var ErrCameraID = errors.New("bad camera id")
 // come from ParseCameraID is not to be trusted.
 type CameraID string
 
-const maxCameraID = 32
+// NameRule is what [ValidName] takes, in words for the end of an error.
+const NameRule = "use 1 to 32 of a-z, 0-9, '_' and '-', starting with a letter or digit"
+
+const maxName = 32
 
 // ParseCameraID checks s. Its error names the id, shortened and quoted, and says what one looks like.
 func ParseCameraID(s string) (CameraID, error) {
-	if !validCameraID(s) {
+	if !ValidName(s) {
 		shown := s
-		if len(shown) > maxCameraID+8 {
-			shown = shown[:maxCameraID+8] + "…"
+		if len(shown) > maxName+8 {
+			shown = shown[:maxName+8] + "…"
 		}
-		return "", fmt.Errorf("%w %q: use 1 to 32 of a-z, 0-9, '_' and '-', starting with a letter or digit", ErrCameraID, shown)
+		return "", fmt.Errorf("%w %q: %s", ErrCameraID, shown, NameRule)
 	}
 	return CameraID(s), nil
 }
 
-// validCameraID is the rule for ids, and for every other name that lensbus makes labels, folders
-// or subject tokens of.
-func validCameraID(s string) bool {
-	if len(s) == 0 || len(s) > maxCameraID {
+// ValidName is the rule for ids, and for every other name that lensbus makes labels, folders or subject
+// tokens of: users, sites, consumers, verbs, reasons.
+func ValidName(s string) bool {
+	if len(s) == 0 || len(s) > maxName {
 		return false
 	}
 	for i := range len(s) {

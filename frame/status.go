@@ -3,6 +3,7 @@ package frame
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -21,6 +22,11 @@ const (
 	StateLost    State = "lost"    // the source failed; it is opened again after a pause
 	StateEnded   State = "ended"   // the publisher has taken the camera off the bus; the last status of an epoch
 )
+
+// States are all of them.
+func States() []State {
+	return []State{StateOpening, StateIdle, StateLive, StateFrozen, StateLost, StateEnded}
+}
 
 // Status is the JSON document on cam.<id>.status: published on every change and every 2 seconds
 // ([StatusInterval]). Times are RFC 3339 in UTC, by the publisher's clock.
@@ -103,9 +109,7 @@ func DecodeStatus(subject string, data []byte) (Status, error) {
 
 // check finds what no publisher of lensbus says.
 func (s *Status) check() error {
-	switch s.State {
-	case StateOpening, StateIdle, StateLive, StateFrozen, StateLost, StateEnded:
-	default:
+	if !slices.Contains(States(), s.State) {
 		return fmt.Errorf("unknown state %.40q", s.State)
 	}
 	if s.Epoch != "" && !validEpoch(s.Epoch) {
@@ -121,12 +125,12 @@ func (s *Status) check() error {
 		return fmt.Errorf("%d watchers", s.Watchers)
 	}
 	for reason := range s.Dropped {
-		if !validCameraID(reason) {
+		if !ValidName(reason) {
 			return fmt.Errorf("bad reason for a dropped frame: %.40q", reason)
 		}
 	}
 	for reason := range s.Unstored {
-		if !validCameraID(reason) {
+		if !ValidName(reason) {
 			return fmt.Errorf("bad reason for an unstored frame: %.40q", reason)
 		}
 	}

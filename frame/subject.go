@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// ErrSubject is wrapped by every error that [ParseSubject] returns.
+// ErrSubject is wrapped by the errors of [ParseSubject], but for a bad camera id: that is [ErrCameraID].
 var ErrSubject = errors.New("not a camera subject")
 
 // Kind says what the messages of a camera's subject carry.
@@ -46,11 +46,24 @@ func (id CameraID) ControlSubject(verb string) string {
 	return "cam." + string(id) + ".control." + verb
 }
 
+// StreamPrefix begins the names of the JetStream streams that hold cameras' frames.
+const StreamPrefix = "FRAMES_"
+
 // StreamName is the JetStream stream that holds the camera's frames: FRAMES_<id>.
-func (id CameraID) StreamName() string { return "FRAMES_" + string(id) }
+func (id CameraID) StreamName() string { return StreamPrefix + string(id) }
+
+// ParseStreamName returns the camera whose frames a stream of that name holds. Any stream may be on a server:
+// false for one that is no camera's by its name.
+func ParseStreamName(name string) (CameraID, bool) {
+	id, found := strings.CutPrefix(name, StreamPrefix)
+	if !found || !ValidName(id) {
+		return "", false
+	}
+	return CameraID(id), true
+}
 
 // ParseSubject takes a received subject apart. A subject is input like any other: one with a bad
-// camera id or an unknown kind is an error that wraps [ErrSubject] or [ErrCameraID].
+// camera id or an unknown kind is an error that wraps [ErrCameraID] or [ErrSubject].
 func ParseSubject(subject string) (CameraID, Kind, error) {
 	rest, ok := strings.CutPrefix(subject, "cam.")
 	if !ok {
@@ -68,7 +81,7 @@ func ParseSubject(subject string) (CameraID, Kind, error) {
 	case KindFrame, KindPreview, KindStatus, KindNewest:
 		return id, Kind(kind), nil
 	}
-	if verb, ok := strings.CutPrefix(kind, string(KindControl)+"."); ok && validCameraID(verb) {
+	if verb, ok := strings.CutPrefix(kind, string(KindControl)+"."); ok && ValidName(verb) {
 		return id, KindControl, nil
 	}
 	return "", "", fmt.Errorf("%w: %.80q", ErrSubject, subject)

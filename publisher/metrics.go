@@ -115,9 +115,7 @@ func (m *Metrics) collect(c *camera, out chan<- prometheus.Metric) {
 		}
 	}
 	count(m.openings, c.tuning.openings())
-	for _, state := range []frame.State{
-		frame.StateOpening, frame.StateIdle, frame.StateLive, frame.StateFrozen, frame.StateLost, frame.StateEnded,
-	} {
+	for _, state := range frame.States() {
 		is := 0.0
 		if s.State == state {
 			is = 1

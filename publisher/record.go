@@ -85,7 +85,7 @@ func (r RecordConfig) Validate() error {
 	if r.BufferBytes < leastBufferBytes {
 		wrong("buffer_bytes: %s is less than %s, which a few frames may take", r.BufferBytes, leastBufferBytes)
 	}
-	if _, err := frame.ParseCameraID(r.From); r.From != "" && err != nil {
+	if r.From != "" && !frame.ValidName(r.From) {
 		wrong("from: %.40q is no site: want the name that its credentials have", r.From)
 	}
 	switch r.Replicas {

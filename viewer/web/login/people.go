@@ -101,8 +101,8 @@ func parseCameras(text string) ([]frame.CameraID, bool, error) {
 }
 
 func checkName(name string) error {
-	if _, err := frame.ParseCameraID(name); err != nil { // the same rule does for people
-		return fmt.Errorf("bad name %.40q: use 1 to 32 of a-z, 0-9, '_' and '-', starting with a letter or digit", name)
+	if !frame.ValidName(name) {
+		return fmt.Errorf("bad name %.40q: %s", name, frame.NameRule)
 	}
 	return nil
 }
