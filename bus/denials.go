@@ -33,7 +33,7 @@ func (e *notAllowedError) Error() string {
 
 func (e *notAllowedError) Is(target error) bool { return target == ErrNotAllowed }
 
-// What is done with a camera by each verb, as a sentence about rights has it.
+// verbWords is what is done with a camera by a verb, as a sentence about rights has it.
 func verbWords(verb string) string {
 	switch verb {
 	case frame.VerbSet:
@@ -116,7 +116,7 @@ func (r *denials) watch(ctx context.Context, subject string) (context.Context, c
 	}
 }
 
-// refusal returns the *refusedError with which a context of watch has ended, or nil.
+// refusalOf returns the *refusedError with which a context of watch has ended, or nil.
 func refusalOf(watched context.Context) error {
 	refusal := new(refusedError)
 	if errors.As(context.Cause(watched), &refusal) {

@@ -24,6 +24,7 @@ type position struct {
 	bound            bool
 	streamAt, madeAt time.Time
 	restarted        bool      // is told with the next message
+	renumbered       bool      // it was told, or is to be: numbers are not those of the caller's frames
 	verify           uint64    // the message of this number is one that the caller has, or the stream is another one
 	doubt            [2]uint64 // a hole that was seen once: from the first number to the second
 	pullBytes        int       // what is asked for at a time
@@ -141,7 +142,7 @@ func (p *position) reached() uint64 { return max(p.last, p.safe) }
 
 // restart makes the numbers begin anew.
 func (d *Durable) restart() {
-	d.restarted, d.last, d.safe, d.verify, d.doubt = true, 0, 0, 0, [2]uint64{}
+	d.restarted, d.renumbered, d.last, d.safe, d.verify, d.doubt = true, true, 0, 0, 0, [2]uint64{}
 	d.generate()
 }
 
@@ -319,7 +320,7 @@ func (d *Durable) plain(err error) error {
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNotFound):
 		return errNoStream
-	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount), errors.Is(err, nats.ErrNoResponders):
+	case noJetStream(err):
 		return errors.New("the server has no JetStream: nothing is stored, so there is nothing to record")
 	}
 	return err

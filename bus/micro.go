@@ -36,9 +36,12 @@ type service struct {
 // endpoint is what one subject of a service has counted. The service's mu guards it.
 type endpoint struct{ micro.EndpointStats }
 
+// inboxes begins every inbox that NATS makes, unless it is told otherwise.
+const inboxes = "_INBOX"
+
 // isInbox says whether an answer may go there: NATS clients' inboxes, and those of users with an inbox
 // prefix of their own, such as _INBOX_alice.
-func isInbox(reply string) bool { return strings.HasPrefix(reply, "_INBOX") }
+func isInbox(reply string) bool { return strings.HasPrefix(reply, inboxes) }
 
 // newService begins to answer to discovery; name and version are as NATS wants them. End it with stop.
 func newService(nc *nats.Conn, config micro.Config, refused func(*nats.Msg)) (*service, error) {

@@ -89,9 +89,6 @@ func askerOf(inbox string) string {
 	return first + "." + second
 }
 
-// inboxes begins every inbox that NATS makes, unless it is told otherwise.
-const inboxes = "_INBOX"
-
 // run shows that the recorder is there while work goes on.
 func (j *Job) run(ctx context.Context, work func() error) error {
 	var pulse sync.WaitGroup

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/lensbus/lensbus/frame"
@@ -46,7 +45,7 @@ func (c *Conn) EnsureStream(ctx context.Context, id frame.CameraID) (Storage, er
 	}
 	switch {
 	case err == nil:
-	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount), errors.Is(err, nats.ErrNoResponders):
+	case noJetStream(err):
 		return StorageNone, fmt.Errorf("stream of camera %s: the server has no JetStream: new viewers wait for the next frame, snapshots and slow viewers too", id)
 	default:
 		return StorageNone, fmt.Errorf("stream of camera %s: %w", id, err)
