@@ -14,8 +14,7 @@ import (
 
 // A users file has a line a user: name, role, public key, cameras (ids with commas between, * for
 // all, - for none), with spaces between, and durable=NAME after them for a recorder whose consumer is not
-// the default one. Empty lines and those that begin with # are for people. No
-// secret is in it.
+// the default one. Empty lines and those that begin with # are for people. No secret is in it.
 
 // mostUsers is more than a bus of one broker has.
 const mostUsers = 10_000

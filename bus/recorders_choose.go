@@ -73,7 +73,8 @@ func fullest(answers []frame.Ranges, from, to time.Time) string {
 	return slices.MinFunc(answers, func(a, b frame.Ranges) int { return byLength(a, b, from, to) }).Instance
 }
 
-// byLength puts who has more first. Who has as much as another, about, comes by its name, so that it is the same one each time.
+// byLength puts who has more first. Who has as much as another, about, comes by its name, so that it is the
+// same one each time.
 func byLength(a, b frame.Ranges, from, to time.Time) int {
 	x, y := length(a, from, to).Round(2*sliver), length(b, from, to).Round(2*sliver)
 	return cmp.Or(cmp.Compare(y, x), cmp.Compare(a.Instance, b.Instance))

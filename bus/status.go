@@ -26,9 +26,9 @@ func (c *Conn) PublishStatus(s frame.Status) error {
 }
 
 // Statuses calls handle with every status that is published from now on: of the given cameras, or
-// of all that this user has rights to where none is given. Messages that are no status are dropped and logged. handle is
-// called from one goroutine at a time a camera given and must not block for long. stop ends it;
-// it may be called twice.
+// of all that this user has rights to where none is given. Messages that are no status are dropped and
+// logged at debug level. handle is called from one goroutine at a time a camera given and must not block
+// for long. stop ends it; it may be called twice.
 func (c *Conn) Statuses(handle func(frame.Status), cameras ...frame.CameraID) (stop func(), err error) {
 	cameras, err = c.within(cameras)
 	if err != nil {

@@ -142,7 +142,8 @@ type role struct {
 	run  func(context.Context) error
 }
 
-// run runs the roles, with the life's context, until all have ended. The first that fails ends the others, and the command.
+// run runs the roles, with the life's context, until all have ended. The first that fails ends the others,
+// and the command.
 func (l *life) run(ctx context.Context, roles ...role) error {
 	var (
 		all  sync.WaitGroup

@@ -1,8 +1,9 @@
 // Package publisher is a camera's life: it opens the source, publishes its pictures, notices
 // trouble, and opens it again, for ever, each camera apart from the others.
 //
-// Where pictures come from is package source's; how they cross the network is package bus's.
-// Nothing here decodes a picture, but for one that is too large for the broker.
+// Where pictures come from is package source's; how they cross the network is package bus's. No picture
+// is decoded here on its way to the viewers, but for one that is too large for the broker; previews and
+// smaller snapshots are made of decoded ones, for who asks.
 package publisher
 
 import (
@@ -151,8 +152,9 @@ type Deps struct {
 	// StateDir is the folder in which settings are saved that were changed with save; where it is
 	// empty, saving is refused.
 	StateDir string
-	// Reload brings new configurations while Run runs; with it, Run may have no cameras for a time. Cameras are added, removed or altered; those
-	// that are the same go on without a gap. A wrong one is logged and changes nothing.
+	// Reload brings new configurations while Run runs; with it, Run may have no cameras for a time. Cameras
+	// are added, removed or altered; those that are the same go on without a gap. A wrong configuration is
+	// logged and changes nothing.
 	Reload <-chan Config
 	// SealKey is what pictures are sealed with, by which viewers know their publisher; zero: one that
 	// nobody knows, made for each camera's life.

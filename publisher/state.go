@@ -17,7 +17,7 @@ type state struct {
 	doc frame.Status
 	// sentBytes are of all frames that were sent.
 	sentBytes uint64
-	own       []string // warnings that are not the open source\'s
+	own       []string // warnings that are not the open source's
 	rate      rate
 	clock     steps
 	changed   chan struct{} // holds a token when the state has changed and is not yet announced

@@ -15,9 +15,10 @@ import (
 // and 20 KiB as a rule.
 const (
 	mostKnown = 64 // envelopes that open, and as many that do not: eight hours of a camera
-	// Live envelopes that do not open are tried at this rate, and so many at once: each costs an operation of X25519 for
-	// each own key, and whoever may publish as the camera, or has the broker, can make up any number. What opens is not counted, nor what is recorded: an export goes through a year in minutes,
-	// and misses none of what it can open.
+	// Live envelopes that do not open are tried at this rate, and so many at once: each costs an operation
+	// of X25519 for each own key, and whoever may publish as the camera, or has the broker, can make up any
+	// number. What opens is not counted, nor what is recorded: an export goes through a year in minutes, and
+	// misses none of what it can open.
 	triesASecond = 10
 	mostTries    = 40
 )

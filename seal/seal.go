@@ -3,10 +3,10 @@
 // can neither read nor change nor pass off as another camera's.
 //
 // A content key encrypts the pictures of a camera for a while (XChaCha20-Poly1305) and is itself
-// encrypted to each viewer, by the publisher's key and over that by one that is thrown away (xkeys of package
-// nkeys: X25519 and NaCl's box). Every sealed frame carries
-// those few bytes with it, so that it can be opened alone, at once and years later. docs/design/sealed-frames.md
-// has the reasons, and what sealing does not do.
+// encrypted to each viewer, by the publisher's key and over that by one that is thrown away (xkeys of
+// package nkeys: X25519 and NaCl's box). Every sealed frame carries those few bytes with it, so that it can
+// be opened alone, at once and years later. docs/design/sealed-frames.md has the reasons, and what sealing
+// does not do.
 //
 // Nothing here reads files, talks to a network or decodes a picture. Who may connect to a broker is
 // package auth's, with other keys.

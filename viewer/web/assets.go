@@ -24,8 +24,8 @@ type asset struct {
 	data      []byte
 }
 
-// kinds are said here because the machine's own table may be missing or wrong, and a module with
-// the wrong type does not run.
+// kindOf is a file's type. It is said here because the machine's own table may be missing or wrong, and a
+// module with the wrong type does not run.
 func kindOf(name string) string {
 	switch path.Ext(name) {
 	case ".html":

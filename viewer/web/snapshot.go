@@ -13,11 +13,11 @@ const snapshotWait = 2 * time.Second
 // mostSnapshotWidth is the widest JPEG there can sensibly be.
 const mostSnapshotWidth = 16384
 
-// snapshot answers with the newest picture of a camera that delivers, no older than a frame is long,
-// otherwise 503. With ?stale=1
-// it is the newest that there is, the one that the server has kept included, and the headers say
-// how old: Lens-Captured (the publisher's clock) and Age in seconds. With ?width=N a wider picture is
-// scaled down, by the camera's publisher: this server decodes nothing.
+// snapshot answers with the newest picture of a camera that delivers, no older than one and a half
+// intervals between frames (see newestNow), otherwise 503. With ?stale=1 it is the newest that there is, the
+// one that the server has kept included, and the headers say how old: Lens-Captured (the publisher's clock)
+// and Age in seconds. With ?width=N a wider picture is scaled down, by the camera's publisher: this server
+// decodes nothing.
 func (s *Server) snapshot(w http.ResponseWriter, r *http.Request, f *feed) {
 	stale := r.URL.Query().Get("stale") == "1"
 	width := 0

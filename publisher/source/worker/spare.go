@@ -11,8 +11,7 @@ import (
 
 // Spare opens sources as [Opener] does, and can have a process started ahead: loading native libraries is
 // most of what an opening takes, and need not wait for the camera to be there. The process that waits
-// costs some 20 MB and no time. Its methods are for any
-// goroutine. Close it when no more is to be opened.
+// costs some 20 MB and no time. Its methods are for any goroutine. Close it when no more is to be opened.
 type Spare struct {
 	command []string
 
