@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 
 	"github.com/lensbus/lensbus/broker"
 	"github.com/lensbus/lensbus/config"
@@ -57,10 +58,14 @@ func (f *fileFlag) load(into *file) error {
 		return nil
 	}
 	before := *into
-	if err := config.Load(f.Config, into); err != nil {
+	content, err := config.Read(f.Config)
+	if err == nil {
+		err = config.Decode(f.Config, content, os.LookupEnv, into)
+	}
+	if err != nil {
 		return usage(err)
 	}
-	f.read = &reading{before: before, after: *into}
+	f.read = &reading{content: content, before: before, after: *into}
 	return nil
 }
 

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/lensbus/lensbus/auth"
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
 )
@@ -21,7 +20,7 @@ type provisionCommand struct {
 	Cameras []string `arg:"" optional:"" name:"id" help:"Only these cameras of the file."`
 	Durable []string `sep:"none" placeholder:"NAME" help:"Make the consumers of a further recorder too, again for each. Those of the file (recorder.durable) and of the recorders among broker.auth's users are made anyway."`
 	DryRun  bool     `help:"Say what would be done, and do nothing."`
-	Stay    bool     `help:"Keep the streams as they should be, those of cameras that are not recorded too, and answer who asks for newest frames, until it is ended."`
+	Stay    bool     `help:"Keep the streams as they should be, those of cameras that are not recorded too, and answer who asks for newest frames, until it is ended. Changes of the file and of its users are followed."`
 	JSON    bool     `name:"json" help:"A JSON document instead of a table."`
 }
 
@@ -57,6 +56,9 @@ func (c *provisionCommand) Run(ctx context.Context, s *session) error {
 	if c.Config == "" {
 		return usage(errors.New("which cameras are recorded? give -c FILE with cameras.ID.record in it"))
 	}
+	if c.Stay {
+		c.heed(s.life)
+	}
 	var f file
 	if err := c.load(&f); err != nil {
 		return err
@@ -69,7 +71,7 @@ func (c *provisionCommand) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return usage(err)
 	}
-	durables, err := c.durables(f)
+	names, err := newDurables(f, c.Durable)
 	if err != nil {
 		return err
 	}
@@ -84,7 +86,7 @@ func (c *provisionCommand) Run(ctx context.Context, s *session) error {
 		done := provisioning{DryRun: c.DryRun, Streams: []provisioned{}, Unwanted: []bus.UnwantedStream{}}
 		failed := 0
 		for _, id := range slices.Sorted(maps.Keys(chosen)) {
-			p := c.provision(ctx, conn, id, chosen[id], durables(id))
+			p := c.provision(ctx, conn, id, chosen[id], names.of(id))
 			if p.Error != "" {
 				failed++
 			}
@@ -97,7 +99,7 @@ func (c *provisionCommand) Run(ctx context.Context, s *session) error {
 			return err
 		}
 		if c.Stay {
-			return c.stay(ctx, s, conn, f, recorded, durables) // what is not as it should be is tried again
+			return c.stay(ctx, s, conn, f, names) // what is not as it should be is tried again
 		}
 		if failed > 0 {
 			return fmt.Errorf("%d of %d streams are not as they should be", failed, len(done.Streams))
@@ -126,28 +128,6 @@ func (c *provisionCommand) choose(recorded bus.Recorded) (bus.Recorded, error) {
 		}
 	}
 	return chosen, errors.Join(faults...)
-}
-
-// durables returns what names the consumers of each camera's recorders.
-func (c *provisionCommand) durables(f file) (func(frame.CameraID) []string, error) {
-	for _, name := range c.Durable {
-		if _, err := frame.ParseCameraID(name); err != nil {
-			return nil, usage(fmt.Errorf("--durable %.40q: use 1 to 32 of a-z, 0-9, '_' and '-', starting with a letter or digit", name))
-		}
-	}
-	var users []auth.User
-	if f.Broker.Auth != "" {
-		var err error
-		if users, err = auth.Open(f.Broker.Auth).Users(); err != nil {
-			return nil, err
-		}
-	}
-	return func(id frame.CameraID) []string {
-		names := append([]string{bus.DefaultDurable}, durablesWith(f.Recorder.Durable, auth.Durables(users, id))...)
-		names = append(names, c.Durable...)
-		slices.Sort(names)
-		return slices.Compact(names)
-	}, nil
 }
 
 func (c *provisionCommand) provision(ctx context.Context, conn *bus.Conn, id frame.CameraID, limits bus.StreamLimits, durables []string) provisioned {

@@ -11,7 +11,10 @@ import (
 )
 
 // reading is how a file was read: what held without it, and what with it, before any flag.
-type reading struct{ before, after file }
+type reading struct {
+	content       []byte
+	before, after file
+}
 
 // heed makes SIGHUP, which else ends a command, a request to read the file again, for a command that
 // does. It is called before anything else, so that no signal comes too early.
@@ -21,7 +24,7 @@ func (f *fileFlag) heed(l *life) {
 	}
 }
 
-// reread reads the configuration file, which has been read once, again when it changes and on
+// reread reads the configuration file, which has been read once, again when it has changed since and on
 // SIGHUP, and passes it to each, its cameras complete, until ctx is done. A file that is wrong is refused
 // with its line, and the old one stays. What has changed in other sections holds from the next start on,
 // and is named.
@@ -31,7 +34,7 @@ func (s *session) reread(ctx context.Context, from fileFlag, more cameraFlags, h
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	watching.Go(func() {
-		err := config.Watch(ctx, from.Config, func() {
+		err := config.Watch(ctx, from.Config, began.content, func() {
 			select {
 			case changes <- struct{}{}:
 			default: // one is waiting already

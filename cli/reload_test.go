@@ -57,6 +57,7 @@ func TestHangupBeforeTheRolesRun(t *testing.T) {
 		Run(context.Context, *session) error
 	}{
 		"publish": &publishCommand{fileFlag: missing}, "up": &upCommand{fileFlag: missing}, "broker": &brokerCommand{fileFlag: missing},
+		"provision": &provisionCommand{fileFlag: missing, Stay: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, l, _, _ := lifeOf(t)

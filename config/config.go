@@ -42,11 +42,21 @@ func (e *Error) Unwrap() error { return e.Err }
 // understands; the environment is this process's. A file that cannot be read is an error that
 // wraps the reason, such as [os.ErrNotExist].
 func Load(path string, into any) error {
-	data, err := read(path)
+	data, err := Read(path)
 	if err != nil {
-		return &Error{File: path, Err: err}
+		return err
 	}
 	return Decode(path, data, os.LookupEnv, into)
+}
+
+// Read returns the content of the file at path, for [Decode] and [Watch]; one byte more than [MaxBytes] of a
+// file that is larger. Its errors are those of [Load].
+func Read(path string) ([]byte, error) {
+	data, err := read(path)
+	if err != nil {
+		return nil, &Error{File: path, Err: err}
+	}
+	return data, nil
 }
 
 func read(path string) ([]byte, error) {

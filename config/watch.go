@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -14,11 +15,12 @@ import (
 // steps.
 const settle = 200 * time.Millisecond
 
-// Watch calls changed whenever the content of the file may have changed, until ctx is done. It
-// watches the folder, because editors and Kubernetes replace the file instead of writing to it.
-// changed is called from one goroutine. It returns ctx's error, or at once one that says that the
+// Watch calls changed whenever the content of the file may have changed, until ctx is done: the first time
+// where it is not since, which is what the caller has [Read]. It watches the folder, because editors and
+// Kubernetes replace the file instead of writing to it. What is no regular file, such as a pipe, has been read
+// once and for all. changed is called from one goroutine. It returns ctx's error, or at once one that says that the
 // folder cannot be watched.
-func Watch(ctx context.Context, path string, changed func()) error {
+func Watch(ctx context.Context, path string, since []byte, changed func()) error {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
 		return fmt.Errorf("watch %s: %w", path, err)
@@ -27,7 +29,6 @@ func Watch(ctx context.Context, path string, changed func()) error {
 	if err := watcher.Add(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("watch %s: %w", path, err)
 	}
-	before, _ := os.ReadFile(path) // one that cannot be read now differs from whatever comes
 	quiet := time.NewTimer(settle)
 	defer quiet.Stop()
 	for {
@@ -42,11 +43,14 @@ func Watch(ctx context.Context, path string, changed func()) error {
 		case err := <-watcher.Errors:
 			return fmt.Errorf("watch %s: %w", path, err)
 		case <-quiet.C:
-			now, err := os.ReadFile(path)
-			if err != nil || string(now) == string(before) {
+			if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+				continue
+			}
+			now, err := read(path)
+			if err != nil || bytes.Equal(now, since) {
 				continue // between two steps of a replacement, or another file of the folder
 			}
-			before = now
+			since = now
 			changed()
 		}
 	}

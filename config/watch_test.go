@@ -19,10 +19,10 @@ func TestWatch(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write(path, "a: 1\n")
+	write(path, "a: 2\n")
 	ctx, cancel := context.WithCancel(t.Context())
 	changed, done := make(chan struct{}), make(chan error, 1)
-	go func() { done <- config.Watch(ctx, path, func() { changed <- struct{}{} }) }()
+	go func() { done <- config.Watch(ctx, path, []byte("a: 1\n"), func() { changed <- struct{}{} }) }()
 	await := func(what string) {
 		t.Helper()
 		select {
@@ -31,16 +31,9 @@ func TestWatch(t *testing.T) {
 			t.Fatalf("%s was not noticed", what)
 		}
 	}
-	// Until the watch has begun nothing is noticed: write until it is.
-	for n := 2; ; n++ {
-		write(path, "a: "+string(rune('0'+n%10))+"\n")
-		select {
-		case <-changed:
-		case <-time.After(time.Second):
-			continue
-		}
-		break
-	}
+	await("a change before the watch began")
+	write(path, "a: 3\n")
+	await("a changed file")
 	write(filepath.Join(filepath.Dir(path), "other.yaml"), "b: 1\n")
 	write(path+".new", "a: replaced\n")
 	if err := os.Rename(path+".new", path); err != nil {
@@ -51,7 +44,7 @@ func TestWatch(t *testing.T) {
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("Watch ended with %v", err)
 	}
-	if err := config.Watch(t.Context(), filepath.Join(t.TempDir(), "no", "such"), func() {}); err == nil {
+	if err := config.Watch(t.Context(), filepath.Join(t.TempDir(), "no", "such"), nil, func() {}); err == nil {
 		t.Error("a folder that is not there: no error")
 	}
 }
