@@ -97,9 +97,7 @@ func (d *Durable) catchUp(ctx context.Context, to uint64, acknowledged bool) (ha
 			if s.Number > to {
 				break
 			}
-			known := acknowledged && s.Rejected != nil ||
-				s.Rejected == nil && d.o.Has != nil && d.o.Has(s.Frame.Epoch, s.Frame.Seq)
-			if known {
+			if acknowledged && s.Rejected != nil || d.has(s) {
 				d.last = s.Number
 				continue
 			}

@@ -302,7 +302,7 @@ func (d *Durable) accept(ctx context.Context, m *nats.Msg) error {
 	if rejected := new(frame.RejectError); errors.As(err, &rejected) {
 		s.Rejected, s.Frame = rejected, frame.Frame{}
 	}
-	known := s.Rejected == nil && d.o.Has != nil && d.o.Has(s.Frame.Epoch, s.Frame.Seq)
+	known := d.has(s)
 	if verify := d.verify; verify != 0 {
 		d.verify = 0
 		if number == verify && !known && d.o.Has != nil {
@@ -311,6 +311,18 @@ func (d *Durable) accept(ctx context.Context, m *nats.Msg) error {
 		known = known || number == verify // who has no Has is believed
 	}
 	return d.hand(ctx, s, known)
+}
+
+// has says whether s is a frame that the caller has.
+func (d *Durable) has(s Stored) bool {
+	if s.Rejected != nil || d.o.Has == nil {
+		return false
+	}
+	number := s.Number
+	if d.renumbered {
+		number = 0
+	}
+	return d.o.Has(s.Frame.Epoch, s.Frame.Seq, number)
 }
 
 // hand gives s to the caller, unless it has it.

@@ -135,7 +135,7 @@ func (f *files) add(s bus.Stored) {
 	f.have[s.Frame.Epoch] = s.Frame.Seq
 }
 
-func (f *files) Has(epoch string, seq uint64) bool {
+func (f *files) Has(epoch string, seq, _ uint64) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return seq <= f.have[epoch]

@@ -23,6 +23,7 @@ type edge struct {
 	captured time.Time // by the publisher's clock
 	unsent   uint64    // pictures before it that its publisher could not send
 	at       time.Time // when the broker stored it; zero: not known
+	skipped  uint64    // how many the stream had dropped by then, as far as this tape was told
 }
 
 // firstEdge and lastEdge are the two ends of a segment.

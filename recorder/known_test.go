@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
+	"syscall"
 	"testing"
 	"time"
 
@@ -56,11 +57,11 @@ func TestKnownOfSegmentsWithHoles(t *testing.T) {
 	} {
 		k.addSegment(s)
 	}
-	if !k.has("e", 20) || k.has("e", 601) || k.has("other", 1) || k.below("e", 401) != 400 || len(asked) > 0 {
+	if !k.has("e", 20, 0) || k.has("e", 601, 0) || k.has("other", 1, 0) || k.below("e", 401) != 400 || len(asked) > 0 {
 		t.Errorf("segments were looked into for nothing: %v", asked)
 	}
 	for seq, want := range map[uint64]bool{30: true, 31: false, 399: false, 400: true, 401: false, 550: true} {
-		if k.has("e", seq) != want {
+		if k.has("e", seq, 0) != want {
 			t.Errorf("%d: want %t", seq, want)
 		}
 	}
@@ -85,7 +86,7 @@ func TestKnownIsBounded(t *testing.T) {
 	for n := range uint64(2 * mostRuns) {
 		k.add("camera", 2000+2*n, at)
 	}
-	if k.runs > mostRuns || !k.has("camera", 500) || k.has("camera", 1001) {
+	if k.runs > mostRuns || !k.has("camera", 500, 0) || k.has("camera", 1001, 0) {
 		t.Errorf("%d runs", k.runs)
 	}
 	for n := range mostEpochs + 1000 {
@@ -97,6 +98,64 @@ func TestKnownIsBounded(t *testing.T) {
 	}
 	if len(k.epochs) > mostEpochs || k.runs > mostRuns || k.runs != sum {
 		t.Errorf("%d epochs, %d runs, counted as %d", len(k.epochs), sum, k.runs)
+	}
+}
+
+// A segment with holes that the disk does not give: what it had of the stream is in it, what the stream has stored
+// before and after is not, whatever the camera's numbers.
+func TestKnownOfSegmentsThatCannotBeRead(t *testing.T) {
+	asked := 0
+	k := known{numbers: func(string) (runs, error) {
+		asked++
+		return runs{{21, 24}}, syscall.EIO
+	}}
+	k.addSegment(segment.Info{Path: "bad", Epoch: "e", FirstSeq: 21, LastSeq: 400, FirstStored: 121, LastStored: 131, Frames: 11})
+	for _, c := range []struct {
+		seq, stored uint64
+		want        bool
+	}{
+		{22, 122, true}, {22, 0, true}, {30, 130, true}, {400, 131, true},
+		{31, 132, false}, {399, 500, false}, {25, 120, false}, {25, 0, false}, {401, 131, false}, {20, 121, false},
+	} {
+		if got := k.has("e", c.seq, c.stored); got != c.want {
+			t.Errorf("%d, %d in the stream: %t", c.seq, c.stored, got)
+		}
+	}
+	if asked != 1 {
+		t.Errorf("the disk was asked %d times", asked)
+	}
+}
+
+// Segments with holes are bounded like all that is known: the newest are known still, of one epoch and of many.
+func TestKnownOfManySegmentsWithHoles(t *testing.T) {
+	const segments = 3 * mostUnread
+	for name, epochs := range map[string]int{"one epoch": 1, "many": segments / 100} {
+		k := known{numbers: func(string) (runs, error) { return nil, fs.ErrNotExist }}
+		for n := range uint64(segments) {
+			k.addSegment(segment.Info{
+				Path: "a/path", Epoch: fmt.Sprint(n * uint64(epochs) / segments), FirstSeq: 10*n + 1, LastSeq: 10*n + 10, Frames: 5,
+				End: testNoon().Add(time.Duration(n) * time.Minute),
+			})
+		}
+		sum := 0
+		for _, e := range k.epochs {
+			sum += len(e.unread)
+		}
+		if sum > mostUnread || sum < mostUnread/4 || k.unread != sum {
+			t.Errorf("%s: %d segments are kept, counted as %d", name, sum, k.unread)
+		}
+		for n := uint64(segments - mostUnread/4); n < segments; n += 97 {
+			if epoch := fmt.Sprint(n * uint64(epochs) / segments); !k.has(epoch, 10*n+3, 0) {
+				t.Errorf("%s: segment %d is not known", name, n)
+			}
+		}
+		sum = 0
+		for _, e := range k.epochs {
+			sum += len(e.unread)
+		}
+		if k.unread != sum {
+			t.Errorf("%s: looked into some: %d segments are kept, counted as %d", name, sum, k.unread)
+		}
 	}
 }
 

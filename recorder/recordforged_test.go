@@ -4,13 +4,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/lensbus/lensbus/bus"
+	"github.com/lensbus/lensbus/frame"
 	"github.com/lensbus/lensbus/recorder"
+	"github.com/lensbus/lensbus/recorder/segment"
 	"github.com/lensbus/lensbus/test/ledger"
 	"github.com/lensbus/lensbus/test/numbers"
 )
@@ -116,5 +121,89 @@ func TestRecordForgedNumberAhead(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// noted are the gaps that are noted in a folder's closed segments.
+func noted(t *testing.T, dir string) (gaps []frame.Gap) {
+	t.Helper()
+	whole, _ := files(t, dir)
+	slices.Sort(whole)
+	folder, err := segment.OpenFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer folder.Close()
+	for _, path := range whole {
+		reader, err := folder.Open(filepath.ToSlash(path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		gaps = append(gaps, reader.Info().Gaps...)
+		_ = reader.Close()
+	}
+	return gaps
+}
+
+// Around frames with numbers ahead some are missing: the reason is what became of them, and not that a forged one
+// was stored meanwhile.
+func TestRecordGapAfterForgedNumbers(t *testing.T) {
+	t.Parallel()
+	for _, forged := range []int{1, 3} {
+		t.Run(fmt.Sprint(forged), func(t *testing.T) {
+			t.Parallel()
+			g := newRig(t)
+			g.provision(nil)
+			dir := t.TempDir()
+			r := g.record(recorder.Config{Dir: dir}, nil)
+			g.publish(10)
+			g.inFiles(dir)
+			for n := range forged {
+				g.forge(uint64(400 + n))
+			}
+			g.acknowledged(uint64(10 + forged))
+			g.f.Seq += 5 // which the broker did not store
+			g.publish(5)
+			g.inFiles(dir)
+			r.end()
+			after := 0
+			for _, gap := range noted(t, dir) {
+				if gap.Reason == frame.GapOverrun {
+					t.Errorf("nothing was dropped: %+v", gap)
+				}
+				if gap.Missing == 5 && gap.Reason == frame.GapUnstored {
+					after++
+				}
+			}
+			if after != 1 {
+				t.Errorf("what was not stored is told %d times: %+v", after, noted(t, dir))
+			}
+		})
+	}
+}
+
+// What the stream has dropped before a message that is no frame is overrun, whatever was put aside.
+func TestRecordGapOverrunBeforeWhatIsNoFrame(t *testing.T) {
+	t.Parallel()
+	g := newRig(t)
+	g.provision(nil)
+	dir := t.TempDir()
+	r := g.record(recorder.Config{Dir: dir}, nil)
+	g.publish(10)
+	g.inFiles(dir)
+	g.acknowledged(10)
+	r.end()
+	g.publish(10)
+	if _, err := g.js.Publish(soon(t), g.camera.FrameSubject(), []byte("no frame")); err != nil {
+		t.Fatal(err)
+	}
+	g.provision(func(cfg *jetstream.StreamConfig) { cfg.MaxMsgs = 1 })
+	g.provision(nil)
+	r = g.record(recorder.Config{Dir: dir}, nil)
+	g.publish(5)
+	g.acknowledged(26)
+	r.end()
+	if gaps := noted(t, dir); len(gaps) != 1 || gaps[0].Reason != frame.GapOverrun || gaps[0].Missing != 10 {
+		t.Errorf("%+v", gaps)
 	}
 }

@@ -11,6 +11,8 @@ type run struct{ first, last uint64 }
 
 func (r run) length() uint64 { return r.last - r.first + 1 }
 
+func (r run) holds(n uint64) bool { return r.first <= n && n <= r.last }
+
 // runs are numbers, in order: no two of them touch.
 type runs []run
 

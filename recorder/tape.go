@@ -35,6 +35,7 @@ type tape struct {
 	front    edge            // of the frame that from is the number of; no epoch: there is none
 	interval time.Duration   // the usual time between frames
 	rejected uint64          // messages that were no frames, since then
+	skipped  uint64          // messages that the stream has dropped, as far as they were told
 	leaps    leaps
 
 	duplicates uint64 // that durable has left out, as far as they are counted
@@ -81,11 +82,12 @@ func (t *tape) landed() <-chan struct{} {
 // take deals with one message.
 func (t *tape) take(ctx context.Context, s bus.Stored) error {
 	c := t.camera
+	t.skipped += s.Skipped
 	switch {
 	case s.Rejected != nil:
 		t.rejected++
 		c.setAside(s, s.Rejected.Reason)
-	case c.known.has(s.Frame.Epoch, s.Frame.Seq):
+	case c.known.has(s.Frame.Epoch, s.Frame.Seq, 0): // of segments that cannot be read the durable knows
 		c.count(func(n *counts) { n.duplicates++ })
 	case t.leaps.doubts(&c.known, s):
 		t.rejected++
@@ -170,7 +172,7 @@ func (t *tape) appended(ctx context.Context, s bus.Stored, gaps []frame.Gap, err
 		c.setAside(s, frame.ReasonHeader)
 		return nil
 	}
-	next := edgeOf(s)
+	next := t.edgeOf(s)
 	if t.last.epoch == next.epoch && len(gaps) == 0 {
 		t.interval = (7*t.interval + max(0, next.captured.Sub(t.last.captured))) / 8
 	}
@@ -181,54 +183,6 @@ func (t *tape) appended(ctx context.Context, s bus.Stored, gaps []frame.Gap, err
 	t.gaps = append(t.gaps, gaps...)
 	c.known.add(s.Frame.Epoch, s.Frame.Seq, s.At)
 	return nil
-}
-
-// gapsBefore says what is missing before a frame. follows says whether it may be in one segment with the last
-// one: what is between two frames of a segment is in no other.
-func (t *tape) gapsBefore(s bus.Stored) (gaps []frame.Gap, follows bool) {
-	if t.last.epoch == "" {
-		return nil, true
-	}
-	next, prev := edgeOf(s), t.last
-	if t.camera.harm.known {
-		switch {
-		case s.Number > t.from && prev.stored <= t.from && t.front.epoch != "": // no more of what files had lost
-			prev = t.front
-			defer func() { follows = false }()
-		case s.Number <= t.from && next.epoch != prev.epoch && s.Number != prev.stored+1:
-			return nil, false // recorded was something else before it; the index knows the gaps
-		}
-	}
-	follows = next.epoch != prev.epoch || next.seq > prev.seq
-	if next.epoch == prev.epoch && next.seq != prev.seq+1 {
-		// The last one had a number ahead, or these are frames of which the files were lost.
-		below := t.camera.known.below(next.epoch, next.seq)
-		follows = follows && below <= prev.seq
-		switch {
-		case t.before.epoch == next.epoch && t.before.seq < next.seq && t.before.seq >= below:
-			prev = t.before
-		case !follows:
-			return nil, false // other files have what is before it; the index knows their gaps
-		}
-	}
-	if s.Restarted {
-		prev.stored = 0 // it is a number of another stream
-	}
-	gap, ok := gapBetween(prev, next, t.interval)
-	if !ok {
-		return nil, follows
-	}
-	if gap.Reason == frame.GapOverrun && s.Skipped == 0 && t.rejected > 0 {
-		gap.Reason = frame.GapRejected // what was stored between is put aside
-	}
-	if t.camera.lost.within(t.camera.id, gap) {
-		gap.Reason = frame.GapDamage
-	}
-	return []frame.Gap{gap}, follows
-}
-
-func edgeOf(s bus.Stored) edge {
-	return edge{s.Frame.Epoch, s.Frame.Seq, s.Number, s.Frame.Captured, s.Frame.Unsent, s.At}
 }
 
 // begin has what was taken written, and does not wait for the disk. It waits for the part before.

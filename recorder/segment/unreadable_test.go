@@ -29,6 +29,23 @@ func (b badSector) ReadAt(to []byte, offset int64) (int, error) {
 	return n, &os.PathError{Op: "read", Path: "a segment", Err: syscall.EIO}
 }
 
+// numbersOf is how many numbers a segment's frames have, and why there may be more.
+func numbersOf(t *testing.T, d *segment.Folder, path string) (n int, unknown error) {
+	t.Helper()
+	reader, err := d.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	for _, err := range reader.Numbers() {
+		if err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
 // What the disk does not give is not damaged: nothing of it is cut off or put aside, readers have the rest, and
 // when the disk is good again nothing has been lost.
 func TestWhatCannotBeRead(t *testing.T) {
@@ -74,6 +91,10 @@ func TestWhatCannotBeRead(t *testing.T) {
 				}
 				if got, _ := read(t, d, partPath(), time.Time{}, time.Time{}); len(got) != c.readable {
 					t.Errorf("%d frames can be read, want %d", len(got), c.readable)
+				}
+				numbers, unknown := numbersOf(t, d, partPath())
+				if boxes := name != "a frame of the last part"; boxes != errors.Is(unknown, syscall.EIO) || boxes && numbers != c.readable || !boxes && numbers != len(all) {
+					t.Errorf("%d numbers, %v", numbers, unknown)
 				}
 			}
 			healed.Store(true)
