@@ -50,8 +50,12 @@ func TestFullDisk(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	viewer, err := connect(t, s.URL()).SubscribeSync("cam.front.frame")
+	watching := connect(t, s.URL())
+	viewer, err := watching.SubscribeSync("cam.front.frame")
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := watching.Flush(); err != nil {
 		t.Fatal(err)
 	}
 	other := filepath.Join(volume, "somebody else's")

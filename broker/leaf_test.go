@@ -243,6 +243,9 @@ func TestHostileSite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
 	for kind, more := range map[string]map[string]any{
 		"a site": nil, "a hub": {"hub": true, "permissions": map[string]any{}},
 	} {

@@ -274,8 +274,12 @@ func TestStuckClientIsCutOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	nc := connect(t, s.URL())
-	good, err := connect(t, s.URL()).SubscribeSync("cam.*.frame")
+	watching := connect(t, s.URL())
+	good, err := watching.SubscribeSync("cam.*.frame")
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := watching.Flush(); err != nil {
 		t.Fatal(err)
 	}
 	if err := good.SetPendingLimits(-1, -1); err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/lensbus/lensbus/broker"
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/test/free"
 )
 
 func TestStoredFramesAreConfirmedAndSeen(t *testing.T) {
@@ -24,8 +25,12 @@ func TestStoredFramesAreConfirmedAndSeen(t *testing.T) {
 		t.Fatal(err)
 	}
 	provision(t, conn, "front", roomy)
-	sub, err := connect(t, bus.Options{Server: server.URL()}).NATS().SubscribeSync("cam.front.frame")
+	watching := connect(t, bus.Options{Server: server.URL()}).NATS()
+	sub, err := watching.SubscribeSync("cam.front.frame")
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := watching.Flush(); err != nil {
 		t.Fatal(err)
 	}
 	viewer := connect(t, bus.Options{Server: server.URL()})
@@ -58,9 +63,8 @@ func TestStoredFramesAreConfirmedAndSeen(t *testing.T) {
 
 // Whatever becomes of the broker, every frame is accounted for once, and what was confirmed is there.
 func TestConfirmedFramesSurviveTheBroker(t *testing.T) {
-	config := broker.Config{Store: t.TempDir()}
+	config := broker.Config{Listen: free.Address(t), Store: t.TempDir()}
 	server := startBroker(t, config)
-	config.Listen = server.URL()[len("nats://"):]
 	conn := connect(t, bus.Options{Server: server.URL()})
 	if err := conn.WaitConnected(context20(t)); err != nil {
 		t.Fatal(err)

@@ -33,7 +33,7 @@ func TestEveryWayToTheEnd(t *testing.T) {
 		}
 		p := newPaper()
 		cancel, ended := runPaper(t, viewing, p, Config{})
-		eventually(t, 10*time.Second, name+": the camera is shown", func() bool { return p.isRed(50, 80) })
+		eventually(t, name+": the camera is shown", func() bool { return p.isRed(50, 80) })
 		end(p, cancel)
 		wantEnd(t, ended)
 		if err := viewing.Close(); err != nil {
@@ -48,17 +48,17 @@ func TestCamerasComeAndGo(t *testing.T) {
 	p := newPaper()
 	runPaper(t, conn, p, Config{})
 	front := startCamera(t, conn, "front", 10, red(t))
-	eventually(t, 10*time.Second, "front", func() bool { return p.isRed(20, 80) && p.isRed(80, 80) })
+	eventually(t, "front", func() bool { return p.isRed(20, 80) && p.isRed(80, 80) })
 	startCamera(t, conn, "yard", 10, blue(t))
-	eventually(t, 10*time.Second, "front and yard", func() bool { return p.isRed(30, 50) && p.isBlue(70, 50) })
+	eventually(t, "front and yard", func() bool { return p.isRed(30, 50) && p.isBlue(70, 50) })
 	p.keys <- '2'
-	eventually(t, 10*time.Second, "yard alone", func() bool { return p.isBlue(30, 50) && p.isBlue(70, 50) })
+	eventually(t, "yard alone", func() bool { return p.isBlue(30, 50) && p.isBlue(70, 50) })
 	p.keys <- '1'
-	eventually(t, 10*time.Second, "front alone", func() bool { return p.isRed(30, 50) && p.isRed(70, 50) })
+	eventually(t, "front alone", func() bool { return p.isRed(30, 50) && p.isRed(70, 50) })
 	front.end()
-	eventually(t, 10*time.Second, "front has gone, zoom with it", func() bool { return p.isBlue(30, 50) && p.isBlue(70, 50) })
+	eventually(t, "front has gone, zoom with it", func() bool { return p.isBlue(30, 50) && p.isBlue(70, 50) })
 	p.keys <- 'f'
-	eventually(t, 10*time.Second, "full screen", func() bool { p.mu.Lock(); defer p.mu.Unlock(); return p.full })
+	eventually(t, "full screen", func() bool { p.mu.Lock(); defer p.mu.Unlock(); return p.full })
 }
 
 func TestNoSignalAndBack(t *testing.T) {
@@ -66,11 +66,11 @@ func TestNoSignalAndBack(t *testing.T) {
 	front := startCamera(t, conn, "front", 20, red(t))
 	p := newPaper()
 	runPaper(t, conn, p, Config{Cameras: []frame.CameraID{"front", "none"}})
-	eventually(t, 10*time.Second, "front", func() bool { return p.isRed(25, 85) })
+	eventually(t, "front", func() bool { return p.isRed(25, 85) })
 	front.lose("unplugged")
-	eventually(t, 10*time.Second, "no signal", func() bool { return p.isDim(25, 85) })
+	eventually(t, "no signal", func() bool { return p.isDim(25, 85) })
 	startCamera(t, conn, "front", 20, blue(t)) // another epoch
-	eventually(t, 10*time.Second, "front again", func() bool { return p.isBlue(25, 85) })
+	eventually(t, "front again", func() bool { return p.isBlue(25, 85) })
 }
 
 // TestKeptPictureIsNotLive begins to view a camera that has been gone for an hour, of which the server
@@ -88,7 +88,7 @@ func TestKeptPictureIsNotLive(t *testing.T) {
 		Camera: "front", Epoch: frame.NewEpoch(), Seq: 100, Captured: time.Now().Add(-time.Hour),
 		Codec: frame.JPEG, Width: 160, Height: 120, Key: true, Data: red(t)[0],
 	}
-	eventually(t, 10*time.Second, "the server keeps the picture", func() bool {
+	eventually(t, "the server keeps the picture", func() bool {
 		if err := publisher.Publish(t.Context(), &f); err != nil && !errors.Is(err, bus.ErrDisconnected) {
 			t.Fatal(err)
 		}
@@ -98,7 +98,7 @@ func TestKeptPictureIsNotLive(t *testing.T) {
 	p := newPaper()
 	sawLive := false
 	runPaper(t, conn, p, Config{Cameras: []frame.CameraID{"front"}})
-	eventually(t, 10*time.Second, "the kept picture, dimmed", func() bool {
+	eventually(t, "the kept picture, dimmed", func() bool {
 		sawLive = sawLive || p.isRed(50, 85)
 		r, _, b := p.at(50, 85)
 		return r > b+15 && p.isDim(50, 85)
@@ -121,13 +121,13 @@ func TestSlowDecoderSkips(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer live.Close()
-	eventually(t, 10*time.Second, "30 frames come while one is decoded", func() bool { return live.Stats().Received > 30 })
+	eventually(t, "30 frames come while one is decoded", func() bool { return live.Stats().Received > 30 })
 	if p.most.Load() != 1 {
 		t.Errorf("%d decoders work on one camera", p.most.Load())
 	}
 	front.cancel()
 	seq := uint64(0) // the last that came
-	eventually(t, 10*time.Second, "no frame is on its way", func() bool {
+	eventually(t, "no frame is on its way", func() bool {
 		f, _ := live.Newest()
 		settled := f.Seq == seq
 		seq = f.Seq
@@ -136,7 +136,7 @@ func TestSlowDecoderSkips(t *testing.T) {
 	newest, _ := live.Newest()
 	isRed := bytes.Equal(newest.Data, front.pictures[0])
 	close(p.hold)
-	eventually(t, 10*time.Second, "the newest is shown", func() bool {
+	eventually(t, "the newest is shown", func() bool {
 		r, _, b := p.at(50, 85)
 		return isRed && r > b+15 || !isRed && b > r+15
 	})
@@ -170,7 +170,7 @@ func TestDamagedPicturesAreCounted(t *testing.T) {
 	}()
 	d := newPaper().newDecoder()
 	for range 4 {
-		eventually(t, 10*time.Second, "a frame to decode", func() bool { return f.ask(image.Pt(100, 100)) })
+		eventually(t, "a frame to decode", func() bool { return f.ask(image.Pt(100, 100)) })
 		f.decode(d)
 		if f.take(nil) != nil {
 			t.Fatal("a damaged picture is shown")
@@ -182,7 +182,7 @@ func TestDamagedPicturesAreCounted(t *testing.T) {
 	bad.cancel()
 	startCamera(t, conn, "front", 20, [][]byte{good})
 	var got *shot
-	eventually(t, 10*time.Second, "a good one", func() bool {
+	eventually(t, "a good one", func() bool {
 		if f.ask(image.Pt(100, 100)) {
 			f.decode(d)
 		}
@@ -205,7 +205,7 @@ func TestSave(t *testing.T) {
 	dir := t.TempDir()
 	_, ended := runPaper(t, conn, p, Config{Cameras: []frame.CameraID{"none", "front"}, SnapshotDir: dir})
 	p.keys <- 's' // before there is a picture
-	eventually(t, 10*time.Second, "front", func() bool { return p.isRed(75, 85) })
+	eventually(t, "front", func() bool { return p.isRed(75, 85) })
 	p.keys <- 's'
 	p.keys <- 'q' // what was begun is done
 	wantEnd(t, ended)

@@ -15,10 +15,10 @@ func TestShownIsTimedOnce(t *testing.T) {
 	began := time.Now()
 	_, ended := runPaperWith(t, Deps{Bus: conn, Metrics: m}, p, Config{Cameras: []frame.CameraID{"front"}})
 	const shown, seconds = "lensbus_window_receive_to_shown_seconds_count{front}", "lensbus_window_receive_to_shown_seconds_sum{front}"
-	eventually(t, 10*time.Second, "frames are shown and timed", func() bool { return numbers.Of(t, m)[shown] >= 5 })
+	eventually(t, "frames are shown and timed", func() bool { return numbers.Of(t, m)[shown] >= 5 })
 	front.cancel()
 	before, since := -1.0, time.Now() // until no frame is on its way
-	eventually(t, 10*time.Second, "no further frame is timed", func() bool {
+	eventually(t, "no further frame is timed", func() bool {
 		if now := numbers.Of(t, m)[shown]; now != before {
 			before, since = now, time.Now()
 		}
@@ -32,9 +32,9 @@ func TestShownIsTimedOnce(t *testing.T) {
 	if err := p.resize(p.size().Mul(2)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 10*time.Second, "it is decoded again", func() bool { return p.decodes.Load() > decodes && p.count() > shows })
+	eventually(t, "it is decoded again", func() bool { return p.decodes.Load() > decodes && p.count() > shows })
 	shows = p.count()
-	eventually(t, 10*time.Second, "it is drawn again", func() bool { return p.count() > shows })
+	eventually(t, "it is drawn again", func() bool { return p.count() > shows })
 	if now := numbers.Of(t, m)[shown]; now != before {
 		t.Errorf("%v frames are timed, %v were shown", now, before)
 	}

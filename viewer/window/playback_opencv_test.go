@@ -34,7 +34,7 @@ func TestPlaybackKeysOfAKeyboard(t *testing.T) {
 	startCamera(t, conn, "front", 10, blue(t))
 	w.sees("live", blueC, place)
 	w.press("q")
-	if code := w.waitEnd(10 * time.Second); code != 0 {
+	if code := w.waitEnd(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 }

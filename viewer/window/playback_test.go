@@ -61,8 +61,6 @@ func serveFilm(t *testing.T, conn *bus.Conn, id frame.CameraID, f filmed) (stop 
 	return stop
 }
 
-const playPatience = 30 * time.Second
-
 func TestPlayback(t *testing.T) {
 	conn := connect(t, startServer(t))
 	from := time.Now().Add(-time.Hour)
@@ -71,32 +69,32 @@ func TestPlayback(t *testing.T) {
 	p := newPaper()
 	deps := Deps{Bus: conn, Playback: &Playback{From: from, Speed: 0.1}}
 	_, ended := runPaperWith(t, deps, p, Config{Cameras: []frame.CameraID{"front"}})
-	eventually(t, playPatience, "the beginning", func() bool { return p.isRed(50, 80) })
+	eventually(t, "the beginning", func() bool { return p.isRed(50, 80) })
 	p.keys <- ' '
 	p.keys <- 0xFF53
 	p.keys <- 0xFF53
 	p.keys <- 0xFF53 // at 30 s, and paused
-	eventually(t, playPatience, "30 seconds on", func() bool { return p.isBlue(50, 80) })
+	eventually(t, "30 seconds on", func() bool { return p.isBlue(50, 80) })
 	p.keys <- 0xFF51
 	p.keys <- 0xFF51
-	eventually(t, playPatience, "20 seconds back", func() bool { return p.isRed(50, 80) })
+	eventually(t, "20 seconds back", func() bool { return p.isRed(50, 80) })
 	for range 3 {
 		p.keys <- 0xFF51 // before the beginning
 	}
-	eventually(t, playPatience, "nothing there", func() bool { return p.isDim(50, 80) })
+	eventually(t, "nothing there", func() bool { return p.isDim(50, 80) })
 	p.keys <- ' ' // goes on to what there is
-	eventually(t, playPatience, "the beginning again", func() bool { return p.isRed(50, 80) })
+	eventually(t, "the beginning again", func() bool { return p.isRed(50, 80) })
 	for range 9 {
 		p.keys <- '+'
 	}
-	eventually(t, playPatience, "the end, 64 times as fast", func() bool { return p.isBlue(50, 80) })
+	eventually(t, "the end, 64 times as fast", func() bool { return p.isBlue(50, 80) })
 	p.keys <- 'h'
 	p.keys <- 'h'
 	// Live: nobody publishes it, until somebody does.
 	p.keys <- 0xFF57
-	eventually(t, playPatience, "live, and no picture", func() bool { return p.isDim(50, 80) })
+	eventually(t, "live, and no picture", func() bool { return p.isDim(50, 80) })
 	startCamera(t, conn, "front", 10, red(t))
-	eventually(t, playPatience, "live", func() bool { return p.isRed(50, 80) })
+	eventually(t, "live", func() bool { return p.isRed(50, 80) })
 	p.keys <- 'q'
 	wantEnd(t, ended)
 }
@@ -111,16 +109,16 @@ func TestPlaybackInStep(t *testing.T) {
 	deps := Deps{Bus: conn, Playback: &Playback{From: from.Add(10 * time.Second), Speed: 1}}
 	_, ended := runPaperWith(t, deps, p, Config{Cameras: []frame.CameraID{"front", "yard"}})
 	p.keys <- ' '
-	eventually(t, playPatience, "front is red, yard is not there yet", func() bool { return p.isRed(30, 60) && p.isDim(70, 60) })
+	eventually(t, "front is red, yard is not there yet", func() bool { return p.isRed(30, 60) && p.isDim(70, 60) })
 	p.keys <- 0xFF53
 	p.keys <- 0xFF53 // 30 s
-	eventually(t, playPatience, "front is blue, yard red", func() bool { return p.isBlue(30, 60) && p.isRed(70, 60) })
+	eventually(t, "front is blue, yard red", func() bool { return p.isBlue(30, 60) && p.isRed(70, 60) })
 	for range 2 { // the clock is at 30 s: exactly one frame, of both
 		p.keys <- '.'
 	}
 	p.keys <- 0xFF53
 	p.keys <- 0xFF53 // 50 s
-	eventually(t, playPatience, "front is over, yard blue", func() bool { return p.isDim(30, 60) && p.isBlue(70, 60) })
+	eventually(t, "front is over, yard blue", func() bool { return p.isDim(30, 60) && p.isBlue(70, 60) })
 	p.keys <- 'q'
 	wantEnd(t, ended)
 }
@@ -130,10 +128,10 @@ func TestPlaybackWithoutARecorder(t *testing.T) {
 	p := newPaper()
 	from := time.Now().Add(-time.Hour)
 	_, ended := runPaperWith(t, Deps{Bus: conn, Playback: &Playback{From: from, Speed: 0.1}}, p, Config{Cameras: []frame.CameraID{"front"}})
-	eventually(t, playPatience, "a word", func() bool { return p.count() > 3 })
+	eventually(t, "a word", func() bool { return p.count() > 3 })
 	film := filmed{from: from, to: from.Add(time.Minute), red: red(t)[0], blue: blue(t)[0]}
 	stop := serveFilm(t, conn, "front", film)
-	eventually(t, playPatience, "there is one", func() bool { return p.isRed(50, 80) })
+	eventually(t, "there is one", func() bool { return p.isRed(50, 80) })
 	stop()
 	p.keys <- 'q'
 	wantEnd(t, ended)

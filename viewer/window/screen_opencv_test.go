@@ -108,7 +108,7 @@ func (s *display) openWindow(url string, cameras ...string) *process {
 			s.t.Logf("the window's stderr: %s", p.stderr.String())
 		}
 	})
-	eventually(s.t, 20*time.Second, "the window is on the screen", func() bool {
+	eventually(s.t, "the window is on the screen", func() bool {
 		p.id = s.Window(s.t)
 		return p.id != ""
 	})
@@ -162,7 +162,7 @@ func (s *display) watchWindowManager() <-chan struct{} {
 	}()
 	s.t.Cleanup(func() { _ = c.Process.Kill(); <-done; _ = c.Wait() })
 	x := 0
-	eventually(s.t, 10*time.Second, "xev listens", func() bool {
+	eventually(s.t, "xev listens", func() bool {
 		x = (x + 7) % 100
 		_, _ = s.try("xdotool", "mousemove", fmt.Sprint(1200+x), "880")
 		return len(listens) > 0
@@ -171,13 +171,13 @@ func (s *display) watchWindowManager() <-chan struct{} {
 }
 
 // waitEnd waits for the process and returns its exit status.
-func (p *process) waitEnd(limit time.Duration) int {
+func (p *process) waitEnd() int {
 	p.t.Helper()
 	select {
 	case <-p.ended:
 		return p.cmd.ProcessState.ExitCode()
-	case <-time.After(limit):
-		p.t.Fatalf("the window's process does not end within %v", limit)
+	case <-time.After(patience):
+		p.t.Fatalf("the window's process does not end within %v", patience)
 		return -1
 	}
 }

@@ -41,7 +41,7 @@ func TestSealedCamera(t *testing.T) {
 	f := frame.Frame{Camera: "front", Epoch: frame.NewEpoch(), Codec: frame.JPEG, Width: 160, Height: 120, Key: true}
 	pictures := red(t)
 	said := false
-	eventually(t, 20*time.Second, "one shows it, the other says why not", func() bool {
+	eventually(t, "one shows it, the other says why not", func() bool {
 		f.Seq++
 		f.Captured, f.Data = time.Now(), pictures[int(f.Seq)%len(pictures)]
 		sealed, err := sealer.Seal(f)

@@ -38,7 +38,7 @@ func near(img image.Image, at image.Point, want color.RGBA) bool {
 // sees waits until the screen shows the colour at every one of the places.
 func (p *process) sees(what string, want color.RGBA, places ...image.Point) {
 	p.t.Helper()
-	eventually(p.t, 10*time.Second, what, func() bool {
+	eventually(p.t, what, func() bool {
 		img := p.shot("")
 		for _, at := range places {
 			if !near(img, at, want) {
@@ -54,7 +54,7 @@ func (p *process) moves(what string, at image.Point) {
 	p.t.Helper()
 	white := color.RGBA{255, 255, 255, 255}
 	p.sees(what+": the bar comes", white, at)
-	eventually(p.t, 10*time.Second, what+": the bar goes", func() bool { return !near(p.shot(""), at, white) })
+	eventually(p.t, what+": the bar goes", func() bool { return !near(p.shot(""), at, white) })
 }
 
 func TestWindowOfTwoCameras(t *testing.T) {
@@ -70,7 +70,7 @@ func TestWindowOfTwoCameras(t *testing.T) {
 
 	// 1280x720 in two columns of 4:3, at the corner of the screen, where there is no window manager.
 	left, right := image.Pt(150, 400), image.Pt(1100, 400)
-	eventually(t, 10*time.Second, "both cameras", func() bool {
+	eventually(t, "both cameras", func() bool {
 		img := w.shot("two")
 		return near(img, left, red) && near(img, right, blue)
 	})
@@ -81,7 +81,7 @@ func TestWindowOfTwoCameras(t *testing.T) {
 	w.shot("two")
 
 	w.press("h")
-	eventually(t, 5*time.Second, "the keys are shown", func() bool {
+	eventually(t, "the keys are shown", func() bool {
 		r, g, b := colourAt(w.shot("keys"), image.Pt(642, 310))
 		return r+g+b < 150
 	})
@@ -95,7 +95,7 @@ func TestWindowOfTwoCameras(t *testing.T) {
 	w.sees("front again", red, left)
 
 	w.press("s")
-	eventually(t, 5*time.Second, "two snapshots", func() bool {
+	eventually(t, "two snapshots", func() bool {
 		files, _ := filepath.Glob(filepath.Join(w.dir, "*.jpg"))
 		return len(files) == 2
 	})
@@ -115,19 +115,19 @@ func TestWindowOfTwoCameras(t *testing.T) {
 	}
 
 	front.lose("device /dev/video0 has gone: no such device")
-	eventually(t, 10*time.Second, "no signal", func() bool {
+	eventually(t, "no signal", func() bool {
 		r, g, b := colourAt(w.shot(""), left)
 		return r < 100 && r-b < 40 && r-g < 40
 	})
 	w.moves("yard while front is lost", right)
-	eventually(t, 10*time.Second, "a dark ground below the words, in the middle of front", func() bool {
+	eventually(t, "a dark ground below the words, in the middle of front", func() bool {
 		r, g, b := colourAt(w.shot("lost"), image.Pt(320-4, 400))
 		return r+g+b < 3*60
 	})
 
 	began := time.Now()
 	w.press("q")
-	if code := w.waitEnd(5 * time.Second); code != 0 {
+	if code := w.waitEnd(); code != 0 {
 		t.Errorf("exit %d after q", code)
 	}
 	t.Logf("the process had ended %v after q was typed", time.Since(began).Round(time.Millisecond))
@@ -155,7 +155,7 @@ func TestWindowOfAllCameras(t *testing.T) {
 	}
 	shows := func(what string, indices []int, size func() image.Point) {
 		t.Helper()
-		eventually(t, 15*time.Second, what, func() bool {
+		eventually(t, what, func() bool {
 			img := w.shot("appearing")
 			at := places(len(indices), size())
 			for i, camera := range indices {
@@ -194,7 +194,7 @@ func TestWindowOfAllCameras(t *testing.T) {
 	w.press("f")
 	select {
 	case <-asked:
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("f does not ask the window manager for full screen")
 	}
 	if out, err := w.try("xdotool", "windowsize", "--sync", w.id, "1400", "900"); err != nil { // what it would do
@@ -204,7 +204,7 @@ func TestWindowOfAllCameras(t *testing.T) {
 	w.shot("full")
 
 	w.clickCross()
-	if code := w.waitEnd(5 * time.Second); code != 0 {
+	if code := w.waitEnd(); code != 0 {
 		t.Errorf("exit %d after the window was closed", code)
 	}
 }
@@ -220,7 +220,7 @@ func TestInterruptEndsWindow(t *testing.T) {
 		if err := w.cmd.Process.Signal(syscall.SIGINT); err != nil {
 			t.Fatal(err)
 		}
-		if code := w.waitEnd(2 * time.Second); code != 0 {
+		if code := w.waitEnd(); code != 0 {
 			t.Errorf("exit %d after an interrupt", code)
 		}
 	}
@@ -289,18 +289,18 @@ func TestRealFootage(t *testing.T) {
 	}
 	before := w.shot("")
 	for i, part := range []image.Rectangle{image.Rect(0, 80, 600, 400), image.Rect(680, 80, 1270, 400)} {
-		eventually(t, 10*time.Second, fmt.Sprintf("picture %d changes", i+1), func() bool {
+		eventually(t, fmt.Sprintf("picture %d changes", i+1), func() bool {
 			now := w.shot("footage")
 			defer func() { before = now }()
 			return changed(before, now, part) > 30
 		})
 	}
 	w.press("1")
-	eventually(t, 5*time.Second, "one large", func() bool {
+	eventually(t, "one large", func() bool {
 		return changed(before, w.shot("footage-large"), image.Rect(680, 80, 1270, 400)) > 500
 	})
 	w.press("Escape")
-	if code := w.waitEnd(5 * time.Second); code != 0 {
+	if code := w.waitEnd(); code != 0 {
 		t.Errorf("exit %d after Escape", code)
 	}
 	t.Logf("the window took %v of processor time in %v", w.cmd.ProcessState.UserTime()+w.cmd.ProcessState.SystemTime(), time.Since(began).Round(time.Millisecond))
