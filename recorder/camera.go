@@ -45,7 +45,7 @@ type camera struct {
 	// put aside. They are the recording goroutine's.
 	left []stuckPart
 	lost lost
-	harm harm // that the start has found; what is known of it is, until it is recorded again
+	harm harm // that the start has found, or was left when the camera ended; known is, until it is recorded again
 	rows rowsDue
 
 	mu      sync.Mutex

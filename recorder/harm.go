@@ -127,6 +127,17 @@ func (l lost) gapBetween(elsewhere held) func(prev, next segment.Info) (frame.Ga
 	}
 }
 
+// harmLeft is what is left of it when the camera ends, for when it is recorded once more: what is counted is not
+// counted again.
+func (c *camera) harmLeft() *harm {
+	h := c.harm
+	h.lost = c.lost[c.id]
+	if !c.idle {
+		h.gaps = 0
+	}
+	return &h
+}
+
 // recordedAgain notes that what was lost has been recorded again, as far as the stream had it.
 func (c *camera) recordedAgain(ctx context.Context) {
 	c.harm.known = false

@@ -149,3 +149,48 @@ func TestRecordSegmentThatWasCutInAnEpochBefore(t *testing.T) {
 		})
 	}
 }
+
+// A camera that is taken out of the file and put in again does not count its old damage a second time; one that comes
+// into the file later counts it once.
+func TestRecordDamageIsCountedOnce(t *testing.T) {
+	t.Parallel()
+	g := newRig(t)
+	g.provision(nil)
+	dir := t.TempDir()
+	cfg := recorder.Config{Dir: dir, Segment: time.Second}
+	r := g.record(cfg, nil)
+	filmParts(g, dir, 8)
+	r.end()
+	cutAt(t, dir, 1, 3)
+	stream, err := g.js.Stream(soon(t), g.camera.StreamName())
+	if err == nil {
+		err = stream.Purge(soon(t)) // nothing of it can be recorded again
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	reload := make(chan recorder.Config)
+	with := func(cameras ...frame.CameraID) recorder.Config {
+		cfg := cfg
+		cfg.Cameras = cameras
+		return quick(cfg)
+	}
+	r = g.record(with("other"), func(d *recorder.Deps) { d.Reload = reload })
+	shown := func() bool {
+		_, there := numbers.Of(t, r.metrics)["lensbus_recorder_frames_total{front}"]
+		return there
+	}
+	for _, want := range []float64{1, 0, 0} {
+		reload <- with(g.camera)
+		film(g, 5)
+		eventually(t, "it is recorded", func() bool {
+			return numbers.Of(t, r.metrics)["lensbus_recorder_frames_total{front}"] == 5
+		})
+		if n := numbers.Of(t, r.metrics)["lensbus_recorder_gaps_total{front,damage}"]; n != want {
+			t.Errorf("%v gaps of damage are counted, want %v", n, want)
+		}
+		reload <- with("other")
+		eventually(t, "it is not recorded any more", func() bool { return !shown() })
+	}
+	r.end()
+}

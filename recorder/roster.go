@@ -145,6 +145,7 @@ func (r *recorder) start(ctx context.Context, id frame.CameraID, idle bool) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.left[id], r.unindexed[id] = c.left, c.unlisted()
+		r.harm[id] = c.harmLeft()
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
