@@ -86,9 +86,13 @@ type Change struct {
 
 // SnapshotRequest is the request of snapshot; an empty request asks for the frame as it is.
 type SnapshotRequest struct {
-	// Width in pixels to scale down to; 0 or more than the frame has: the frame as it is.
+	// Width in pixels to scale down to, at most [MaxSnapshotWidth]; 0 or more than the frame has: the frame
+	// as it is.
 	Width int `json:"width,omitempty"`
 }
+
+// MaxSnapshotWidth is the widest snapshot that can be asked for, in pixels.
+const MaxSnapshotWidth = 16384
 
 // WatchRequest asks for a lease: while one is held, the camera is open (on_demand cameras) and, with
 // Preview, publishes its preview.

@@ -227,7 +227,7 @@ func (c *camera) captureOnce(ctx context.Context, pictures *source.Slot[source.P
 		quiet.heard()
 		if !opened {
 			opened = true
-			info := c.firstPicture(src.Info(), picture)
+			info := completed(src.Info(), picture)
 			c.state.opened(info)
 			c.tuning.ended(run, info, nil)
 			c.restoreControls()
@@ -280,8 +280,8 @@ func (c *camera) restoreControls() {
 	}
 }
 
-// firstPicture completes what the source says of itself with what its first picture shows.
-func (c *camera) firstPicture(info source.Info, picture source.Picture) source.Info {
+// completed is what the source says of itself, with what its first picture shows.
+func completed(info source.Info, picture source.Picture) source.Info {
 	if seen, err := frame.ScanJPEG(picture.Data, cameraLimits()); err == nil {
 		info.Width, info.Height = seen.Width, seen.Height
 	}

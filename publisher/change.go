@@ -19,8 +19,8 @@ func changed(now frame.Settings, c frame.Change, kind source.Kind) (frame.Settin
 			return now, fmt.Errorf("a source of kind %s gives the size that it gives", kind)
 		}
 		for _, n := range []int{*c.Width, *c.Height} {
-			if n < 16 || n > 16384 {
-				return now, fmt.Errorf("%dx%d: want 16 to 16384 pixels", *c.Width, *c.Height)
+			if n < source.LeastSide || n > source.MostSide {
+				return now, fmt.Errorf("%dx%d: want %d to %d pixels", *c.Width, *c.Height, source.LeastSide, source.MostSide)
 			}
 		}
 		if limit := frame.DefaultLimits().Pixels; *c.Width**c.Height > limit {

@@ -3,7 +3,6 @@ package publisher
 import (
 	"bytes"
 	"fmt"
-	"image"
 	"image/jpeg"
 )
 
@@ -45,12 +44,4 @@ func (f *fitter) shrink(data []byte, limit int) ([]byte, error) {
 			return nil, fmt.Errorf("%d bytes at the lowest quality, the broker takes %d: ask the camera for a smaller picture or raise max_payload", len(smaller), limit)
 		}
 	}
-}
-
-func encode(img image.Image, quality int) ([]byte, error) {
-	var out bytes.Buffer
-	if err := jpeg.Encode(&out, img, &jpeg.Options{Quality: quality}); err != nil {
-		return nil, err
-	}
-	return out.Bytes(), nil
 }

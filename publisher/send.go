@@ -38,7 +38,7 @@ type sender struct {
 // made smaller here.
 func cameraLimits() frame.Limits {
 	limits := frame.DefaultLimits()
-	limits.Bytes = 32 << 20
+	limits.Bytes = source.DefaultMaxBytes
 	return limits
 }
 

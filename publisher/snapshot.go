@@ -22,8 +22,8 @@ func (c *camera) snapshot(ctx context.Context, request []byte) (bus.Reply, error
 	if err := decode(request, &r); err != nil {
 		return bus.Reply{}, err
 	}
-	if r.Width < 0 || r.Width > 16384 {
-		return bus.Reply{}, refuse(400, "width %d: want 1 to 16384 pixels, or 0 for the frame as it is", r.Width)
+	if r.Width < 0 || r.Width > frame.MaxSnapshotWidth {
+		return bus.Reply{}, refuse(400, "width %d: want 1 to %d pixels, or 0 for the frame as it is", r.Width, frame.MaxSnapshotWidth)
 	}
 	f, err := c.newest(ctx)
 	if err != nil {

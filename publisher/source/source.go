@@ -63,10 +63,13 @@ type Env struct {
 	Now func() time.Time
 	// Quality of the JPEGs that the source encodes itself, 1 to 100. 0 means 80.
 	Quality int
-	// MaxBytes bounds one encoded picture that is read from outside. 0 means 32 MiB: more than the
-	// bus takes, because the publisher can make an over-large picture smaller.
+	// MaxBytes bounds one encoded picture that is read from outside. 0 means [DefaultMaxBytes].
 	MaxBytes int
 }
+
+// DefaultMaxBytes is how large an encoded picture of a camera may be: more than the bus takes, because
+// the publisher can make an over-large picture smaller.
+const DefaultMaxBytes = 32 << 20
 
 // Reasons for which a picture is dropped before it is published. They are the keys of
 // frame.Status.Dropped and the reason label of the metrics.
@@ -100,7 +103,7 @@ func (e Env) OrDefaults() Env {
 		e.Quality = 80
 	}
 	if e.MaxBytes <= 0 {
-		e.MaxBytes = 32 << 20
+		e.MaxBytes = DefaultMaxBytes
 	}
 	return e
 }

@@ -66,6 +66,12 @@ type Spec struct {
 	Loop          bool    // begin again at the end
 }
 
+// The widths and heights that can be asked for, in pixels.
+const (
+	LeastSide = 16
+	MostSide  = 16384
+)
+
 // Parse reads a SOURCE as it stands on a command line or in a configuration file. Its errors wrap
 // [ErrSpec] and show no credentials.
 func Parse(text string) (Spec, error) {
@@ -199,8 +205,8 @@ func (s *Spec) setParam(name, value string) (err error) {
 
 func pixels(value string) (int, error) {
 	n, err := strconv.Atoi(value)
-	if err != nil || n < 16 || n > 16384 {
-		return 0, errors.New("want pixels, 16 to 16384")
+	if err != nil || n < LeastSide || n > MostSide {
+		return 0, fmt.Errorf("want pixels, %d to %d", LeastSide, MostSide)
 	}
 	return n, nil
 }

@@ -5,13 +5,12 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/lensbus/lensbus/frame"
 )
 
 // snapshotWait is how long a snapshot waits for a camera that has just been asked for.
 const snapshotWait = 2 * time.Second
-
-// mostSnapshotWidth is the widest JPEG there can sensibly be.
-const mostSnapshotWidth = 16384
 
 // snapshot answers with the newest picture of a camera that delivers, no older than one and a half
 // intervals between frames (see newestNow), otherwise 503. With ?stale=1 it is the newest that there is, the
@@ -23,8 +22,8 @@ func (s *Server) snapshot(w http.ResponseWriter, r *http.Request, f *feed) {
 	width := 0
 	if text := r.URL.Query().Get("width"); text != "" {
 		var err error
-		if width, err = strconv.Atoi(text); err != nil || width < 1 || width > mostSnapshotWidth {
-			s.refuse(w, r, http.StatusBadRequest, "width: want 1 to "+strconv.Itoa(mostSnapshotWidth)+" pixels")
+		if width, err = strconv.Atoi(text); err != nil || width < 1 || width > frame.MaxSnapshotWidth {
+			s.refuse(w, r, http.StatusBadRequest, "width: want 1 to "+strconv.Itoa(frame.MaxSnapshotWidth)+" pixels")
 			return
 		}
 	}
