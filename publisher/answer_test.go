@@ -7,116 +7,18 @@ import (
 	"errors"
 	"fmt"
 	"image/jpeg"
-	"log/slog"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
-	"github.com/lensbus/lensbus/broker"
-	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/test/hitch"
 )
 
-// rig is a broker and a publisher with one test camera, "front".
-type rig struct {
-	t    *testing.T
-	conn *bus.Conn
-	live *bus.Live
-	end  func() error
+func TestSetChangesTheNextFrames(t *testing.T) { hitch.Judge(t, setChangesTheNextFrames) }
 
-	missed uint64 // by live when it had settled
-}
-
-func newRig(t *testing.T, cfg CameraConfig, deps Deps) *rig {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	t.Cleanup(cancel)
-	server, err := broker.Start(ctx, broker.Config{Listen: "127.0.0.1:0"}, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Close() })
-	r := &rig{t: t}
-	if r.conn, err = bus.Connect(ctx, bus.Options{Server: server.URL()}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = r.conn.Close() })
-	if cfg.Source == "" {
-		cfg.Source = "test:?width=320&height=240&fps=20"
-	}
-	deps.Bus = r.conn
-	r.end = r.publish(cfg, deps)
-	return r
-}
-
-// publish runs the camera until the function that it returns is called.
-func (r *rig) publish(cfg CameraConfig, deps Deps) (end func() error) {
-	r.t.Helper()
-	deps.Log = slog.New(slog.NewTextHandler(r.t.Output(), nil))
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- Run(ctx, Config{Cameras: map[frame.CameraID]CameraConfig{"front": cfg}}, deps) }()
-	end = sync.OnceValue(func() error {
-		cancel()
-		select {
-		case err := <-done:
-			return err
-		case <-time.After(patience):
-			return errors.New("the publisher does not end")
-		}
-	})
-	r.t.Cleanup(func() { _ = end() })
-	return end
-}
-
-func (r *rig) control(verb string, request, answer any) error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	for {
-		err := r.conn.Control(ctx, "front", verb, request, answer)
-		if !errors.Is(err, bus.ErrNoCamera) && !errors.Is(err, nats.ErrReconnectBufExceeded) {
-			return err
-		}
-	}
-}
-
-func (r *rig) get() frame.Detail {
-	r.t.Helper()
-	var d frame.Detail
-	if err := r.control(frame.VerbGet, nil, &d); err != nil {
-		r.t.Fatal(err)
-	}
-	return d
-}
-
-// frames waits for a frame like that.
-func (r *rig) frames(what string, like func(frame.Frame) bool) frame.Frame {
-	r.t.Helper()
-	if r.live == nil {
-		var err error
-		if r.live, err = r.conn.Live("front"); err != nil {
-			r.t.Fatal(err)
-		}
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	for {
-		f, err := r.live.Next(ctx)
-		if err != nil {
-			r.t.Fatalf("no frame with %s: %v", what, err)
-		}
-		if like(f) {
-			return f
-		}
-	}
-}
-
-func ptr[T any](v T) *T { return &v }
-
-func TestSetChangesTheNextFrames(t *testing.T) {
+func setChangesTheNextFrames(t *testing.T) (found hitch.Problems) {
 	r := newRig(t, CameraConfig{}, Deps{})
 	before := r.settled()
 	var d frame.Detail
@@ -141,22 +43,9 @@ func TestSetChangesTheNextFrames(t *testing.T) {
 		t.Errorf("settings %+v", got)
 	}
 	if missed := r.live.Stats().Missed - r.missed; missed != 0 {
-		t.Errorf("%d frames missed", missed)
+		found.Add("%d frames missed", missed)
 	}
-}
-
-// settled waits until the viewer misses nothing any more: the first frames it fetches one by one.
-func (r *rig) settled() frame.Frame {
-	r.t.Helper()
-	for {
-		f := r.frames("any", func(frame.Frame) bool { return true })
-		before := r.live.Stats()
-		r.missed = before.Missed
-		r.frames("twenty later", func(g frame.Frame) bool { return g.Seq >= f.Seq+20 })
-		if r.live.Stats().Missed == r.missed {
-			return f
-		}
-	}
+	return found
 }
 
 func TestBadRequestsAreRefusedAndChangeNothing(t *testing.T) {
@@ -238,40 +127,9 @@ func TestSnapshot(t *testing.T) {
 	}
 }
 
-func TestPreviewOnlyWhileWatched(t *testing.T) {
-	r := newRig(t, CameraConfig{Source: "test:?width=1280&height=720&fps=20"}, Deps{})
-	sub, err := r.conn.NATS().SubscribeSync("cam.front.preview")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = sub.Unsubscribe() }()
-	r.frames("some", func(f frame.Frame) bool { return f.Seq > 10 })
-	if n, _, _ := sub.Pending(); n != 0 {
-		t.Errorf("%d previews with nobody watching", n)
-	}
-	stop := r.conn.Watch("front", true)
-	defer stop()
-	msg, err := sub.NextMsg(patience)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := frame.Decode(msg.Subject, msg.Header, msg.Data, frame.Limits{})
-	if err != nil || f.Width != 480 || f.Height != 270 {
-		t.Fatalf("preview %dx%d, %v", f.Width, f.Height, err)
-	}
-	eventually(t, func() bool { return r.get().Status.Watchers >= 1 })
-	stop()
-	eventually(t, func() bool { // the lease is given back at once, not after 20 s
-		before, _, _ := sub.Pending()
-		seq := r.frames("next", func(frame.Frame) bool { return true }).Seq
-		r.frames("ten more", func(f frame.Frame) bool { return f.Seq > seq+10 })
-		after, _, _ := sub.Pending()
-		return after == before
-	})
-}
-
 func TestOnDemand(t *testing.T) {
 	r := newRig(t, CameraConfig{OnDemand: true, Grace: 200 * time.Millisecond}, Deps{})
+	eventually(t, func() bool { return r.get().Status.State == frame.StateIdle }) // it answers a moment before that
 	if s := r.get().Status; s.State != frame.StateIdle || s.Sent != 0 {
 		t.Fatalf("with nobody watching: %s, %d sent", s.State, s.Sent)
 	}
@@ -368,36 +226,5 @@ func TestPlainNATSTools(t *testing.T) {
 	msg, err = nc.Request("$SRV.INFO.camera", nil, patience)
 	if err != nil || !bytes.Contains(msg.Data, []byte(`"camera":"front"`)) || !bytes.Contains(msg.Data, []byte("1.2.3")) {
 		t.Fatalf("%v, %v", msg, err)
-	}
-}
-
-// Pictures are made smaller in turns, and who waits for one holds up no frame.
-func TestPreviewsTakeTurns(t *testing.T) {
-	shrinking := make(turns, 1)
-	r := newRig(t, CameraConfig{Source: "test:?width=1280&height=720&fps=20"}, Deps{shrinking: shrinking})
-	sub, err := r.conn.NATS().SubscribeSync("cam.front.preview")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = sub.Unsubscribe() }()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	if !shrinking.take(ctx) { // another camera has it
-		t.Fatal("no turn")
-	}
-	defer r.conn.Watch("front", true)()
-	eventually(t, func() bool { return r.get().Status.Watchers >= 1 })
-	seq := r.frames("watched", func(frame.Frame) bool { return true }).Seq
-	seq = r.frames("while others have their turn", func(f frame.Frame) bool { return f.Seq > seq+10 }).Seq
-	if n, _, _ := sub.Pending(); n != 0 {
-		t.Errorf("%d previews without a turn", n)
-	}
-	shrinking.done()
-	msg, err := sub.NextMsg(patience)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if f, err := frame.Decode(msg.Subject, msg.Header, msg.Data, frame.Limits{}); err != nil || f.Seq < seq {
-		t.Errorf("the first preview is of frame %d, %v: %d was there before it was its turn", f.Seq, err, seq)
 	}
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/lensbus/lensbus/frame"
 	"github.com/lensbus/lensbus/publisher/source"
 	"github.com/lensbus/lensbus/publisher/source/worker"
+	"github.com/lensbus/lensbus/test/await"
 )
 
 func TestMain(m *testing.M) {
@@ -104,7 +105,6 @@ type bench struct {
 	mu      sync.Mutex
 	opened  int
 	openErr error
-	states  []frame.State
 }
 
 func newBench(t *testing.T, config broker.Config, cfg CameraConfig) *bench {
@@ -141,14 +141,7 @@ func newBench(t *testing.T, config broker.Config, cfg CameraConfig) *bench {
 		t.Fatal(err)
 	}
 	b.camera.open = b.open
-	stop, err := conn.Statuses(func(s frame.Status) {
-		b.mu.Lock()
-		if len(b.states) == 0 || b.states[len(b.states)-1] != s.State {
-			b.states = append(b.states, s.State)
-		}
-		b.mu.Unlock()
-		b.statuses.Put(s)
-	})
+	stop, err := conn.Statuses(b.statuses.Put)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -262,13 +255,7 @@ func (b *bench) feed(pictures ...[]byte) (stop func()) {
 
 func eventually(t *testing.T, condition func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for !condition() {
-		if time.Now().After(deadline) {
-			t.Fatal("the condition did not come true in time")
-		}
-		<-tick.C
+	if !await.True(patience, 2*time.Millisecond, condition) {
+		t.Fatal("the condition did not come true in time")
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/lensbus/lensbus/frame"
 	"github.com/lensbus/lensbus/test/hitch"
+	"github.com/lensbus/lensbus/test/logbook"
 )
 
 // A changed configuration: cameras come, go and change, and the one that is the same keeps every
@@ -105,7 +106,7 @@ func TestReloadBeginsWhatHadEnded(t *testing.T) {
 	reload := make(chan Config)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	var log logged
+	var log logbook.Book
 	go func() {
 		done <- Run(ctx, cfg, Deps{Bus: r.conn, Reload: reload, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	}()

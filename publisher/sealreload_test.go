@@ -8,6 +8,7 @@ import (
 
 	"github.com/lensbus/lensbus/frame"
 	"github.com/lensbus/lensbus/seal"
+	"github.com/lensbus/lensbus/test/logbook"
 )
 
 // seal_to comes, changes and goes while the publisher runs, and that it went is said by the camera's name.
@@ -26,7 +27,7 @@ func TestReloadOfSealing(t *testing.T) {
 	reload := make(chan Config)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
-	var log logged
+	var log logbook.Book
 	go func() {
 		defer close(ended)
 		if err := Run(ctx, with(), Deps{Bus: r.conn, Reload: reload, SealKey: own, Log: slog.New(slog.NewTextHandler(&log, nil))}); err != nil {
