@@ -13,6 +13,7 @@ import (
 	"github.com/lensbus/lensbus/broker"
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/test/free"
 	"github.com/lensbus/lensbus/test/hitch"
 )
 
@@ -190,8 +191,8 @@ func TestHostileMessagesAreCounted(t *testing.T) {
 // A broker that goes and comes back: the viewer is back by itself and what was published in
 // between is not played.
 func TestBrokerRestart(t *testing.T) {
-	server := startBroker(t, broker.Config{})
-	address := server.URL()[len("nats://"):]
+	address := free.Address(t)
+	server := startBroker(t, broker.Config{Listen: address})
 	conn := connect(t, bus.Options{Server: server.URL()})
 	camera := newCamera(t, conn, "front", 20_000)
 	live, err := connect(t, bus.Options{Server: server.URL()}).Live("front")
@@ -221,12 +222,7 @@ func TestBrokerRestart(t *testing.T) {
 }
 
 func TestConnectDoesNotWaitForTheServer(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	_ = listener.Close()
+	address := free.Address(t)
 	conn := connect(t, bus.Options{Server: "nats://" + address})
 	camera, err := conn.Publisher("front")
 	if err != nil {

@@ -20,13 +20,20 @@ import (
 // guarded starts a broker with users, and returns what makes credentials for it.
 func guarded(t *testing.T) (s *broker.Server, user func(auth.User) *auth.Credentials) {
 	t.Helper()
+	s, _, user = guardedBy(t)
+	return s, user
+}
+
+// guardedBy is guarded, with the folder in which the users are.
+func guardedBy(t *testing.T) (s *broker.Server, folder *auth.Folder, user func(auth.User) *auth.Credentials) {
+	t.Helper()
 	dir := filepath.Join(t.TempDir(), "auth")
-	folder := auth.Open(dir)
+	folder = auth.Open(dir)
 	if _, err := folder.Init(auth.InitOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	s = startBroker(t, broker.Config{Auth: dir})
-	return s, func(u auth.User) *auth.Credentials {
+	return s, folder, func(u auth.User) *auth.Credentials {
 		t.Helper()
 		path, err := folder.Add(u, auth.AddOptions{Server: s.URL()})
 		if err != nil {
@@ -70,6 +77,15 @@ func TestRefusalsAreToldAtOnce(t *testing.T) {
 	// No deadline: without the refusal these would wait until the test is ended.
 	ctx := t.Context()
 	eventually(t, func() bool { return conn.Control(ctx, "front", frame.VerbGet, nil, nil) == nil })
+	watchYard := func(look func(frame.CameraID) (*bus.Live, error)) error {
+		live, err := look("yard")
+		if err != nil {
+			return err
+		}
+		defer func() { _ = live.Close() }()
+		_, err = live.Next(ctx)
+		return err
+	}
 	day := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
 	for what, test := range map[string]struct {
 		do   func() error
@@ -84,24 +100,8 @@ func TestRefusalsAreToldAtOnce(t *testing.T) {
 			_, err := conn.Replay(ctx, "yard", bus.ReplayOptions{From: day})
 			return err
 		}, "may not see recordings of camera yard"},
-		"live": {func() error {
-			live, err := conn.Live("yard")
-			if err != nil {
-				return err
-			}
-			defer func() { _ = live.Close() }()
-			_, err = live.Next(ctx)
-			return err
-		}, "may not watch camera yard"},
-		"preview": {func() error {
-			live, err := conn.Preview("yard")
-			if err != nil {
-				return err
-			}
-			defer func() { _ = live.Close() }()
-			_, err = live.Next(ctx)
-			return err
-		}, "may not watch camera yard"},
+		"live":      {func() error { return watchYard(conn.Live) }, "may not watch camera yard"},
+		"preview":   {func() error { return watchYard(conn.Preview) }, "may not watch camera yard"},
 		"list":      {func() error { return conn.List(ctx, time.Hour, func(frame.Status) {}) }, "do not allow that"},
 		"recorders": {func() error { _, err := conn.RecorderCameras(ctx, time.Hour); return err }, "do not allow that"},
 	} {
@@ -152,25 +152,13 @@ func TestRefusalsAreToldAtOnce(t *testing.T) {
 
 // Who is no longer let in is told why, for as long as it is so.
 func TestRefusalOfAUser(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "auth")
-	folder := auth.Open(dir)
-	if _, err := folder.Init(auth.InitOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	s := startBroker(t, broker.Config{Auth: dir})
-	path, err := folder.Add(auth.User{Name: "alice", Role: auth.Viewer, Cameras: []frame.CameraID{"front"}}, auth.AddOptions{Server: s.URL()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := auth.ReadCredentials(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, folder, user := guardedBy(t)
+	alice := user(auth.User{Name: "alice", Role: auth.Viewer, Cameras: []frame.CameraID{"front"}})
 	users, err := os.ReadFile(folder.Path(auth.UsersFile))
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn := in(t, &c)
+	conn := in(t, alice)
 	if err := conn.Refusal(); err != nil {
 		t.Errorf("of who is in: %v", err)
 	}

@@ -115,25 +115,12 @@ func TestWhyAServerLetsNobodyIn(t *testing.T) {
 // Who is removed while he is connected is cut off and told why; who is added again is let in again, by
 // itself; who has nothing to do with it notices nothing.
 func TestRevokedWhileConnected(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "auth")
-	folder := auth.Open(dir)
-	if _, err := folder.Init(auth.InitOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	s := startBroker(t, broker.Config{Auth: dir})
-	add := func(name string) *auth.Credentials {
+	_, folder, user := guardedBy(t)
+	viewer := func(name string) *bus.Conn {
 		t.Helper()
-		path, err := folder.Add(auth.User{Name: name, Role: auth.Viewer, Cameras: []frame.CameraID{"front"}}, auth.AddOptions{Server: s.URL()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, err := auth.ReadCredentials(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return &c
+		return in(t, user(auth.User{Name: name, Role: auth.Viewer, Cameras: []frame.CameraID{"front"}}))
 	}
-	alice, bob := in(t, add("alice")), in(t, add("bob"))
+	alice, bob := viewer("alice"), viewer("bob")
 	users, err := os.ReadFile(folder.Path(auth.UsersFile))
 	if err != nil {
 		t.Fatal(err)
@@ -149,7 +136,7 @@ func TestRevokedWhileConnected(t *testing.T) {
 		refused := new(bus.EntryError)
 		return errors.As(alice.WaitConnected(ctx), &refused) && strings.Contains(refused.Reason, "does not let this user in")
 	})
-	if err := os.WriteFile(folder.Path(auth.UsersFile), users, 0o644); err != nil {
+	if err := auth.WriteFile(folder.Path(auth.UsersFile), users, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if err := alice.WaitConnected(context20(t)); err != nil {

@@ -2,7 +2,6 @@ package bus_test
 
 import (
 	"errors"
-	"log/slog"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -124,12 +123,7 @@ func TestAJWTIsRenewed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := new(lines)
-	conn, err := bus.Connect(context20(t), bus.Options{Server: url, Credentials: &c, Log: slog.New(slog.NewTextHandler(log, nil))})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
+	conn, log := logged(t, bus.Options{Server: url, Credentials: &c})
 	// It may have come in, in the second in which the JWT ends; from the first refusal on, only another one helps.
 	eventually(t, func() bool { return errors.Is(conn.NATS().LastError(), nats.ErrAuthorization) })
 	write(users[1], time.Hour)

@@ -1,13 +1,14 @@
 package bus_test
 
 import (
-	"context"
 	"testing"
 	"time"
 
 	"github.com/lensbus/lensbus/broker"
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/test/free"
+	"github.com/lensbus/lensbus/test/hitch"
 	"github.com/lensbus/lensbus/test/numbers"
 )
 
@@ -15,44 +16,43 @@ import (
 func TestWayIsTimedAcrossClocks(t *testing.T) {
 	for _, skew := range []time.Duration{5 * time.Minute, -3 * time.Hour, 0} {
 		t.Run(skew.String(), func(t *testing.T) {
-			server := startBroker(t, broker.Config{})
-			theirs := connect(t, bus.Options{Server: server.URL()})
-			theirClock := func() time.Time { return time.Now().Round(0).Add(skew) }
-			watch := func(context.Context, []byte) (bus.Reply, error) { return bus.Reply{Data: []byte("{}")}, nil }
-			stop, err := theirs.ServeCamera(t.Context(), "front", "0.0.0", func() frame.Status { return frame.Status{ID: "front"} }, theirClock, map[string]bus.Verb{frame.VerbWatch: watch})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer stop()
-			camera := newCamera(t, theirs, "front", 5_000)
-			ours := connect(t, bus.Options{Server: server.URL()})
-			live, err := ours.Live("front")
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer live.Close()
-			const count, sum = "lensbus_bus_publish_to_receive_seconds_count{front,frame}", "lensbus_bus_publish_to_receive_seconds_sum{front,frame}"
-			var got map[string]float64
-			began := time.Now()
-			eventually(t, func() bool {
-				camera.f.Published = theirClock()
-				if err := camera.publish(context20(t)); err != nil {
-					t.Fatal(err)
-				}
-				got = numbers.Of(t, ours.Metrics())
-				return got[count] >= 5
-			})
-			if mean := got[sum] / got[count]; mean < 0 || mean > time.Since(began).Seconds() {
-				t.Errorf("%v s on the way, in the mean; the test has run for %v", mean, time.Since(began))
-			}
-			if off := got["lensbus_bus_clock_offset_seconds{front}"]; off < skew.Seconds()-1 || off > skew.Seconds()+1 {
-				t.Errorf("clock offset %v s, truly %v", off, skew)
-			}
-			if within := got["lensbus_bus_clock_uncertainty_seconds{front}"]; within <= 0 || within > 1 {
-				t.Errorf("uncertainty %v s", within)
-			}
+			hitch.Judge(t, func(t *testing.T) hitch.Problems { return wayIsTimed(t, skew) })
 		})
 	}
+}
+
+func wayIsTimed(t *testing.T, skew time.Duration) (found hitch.Problems) {
+	server := startBroker(t, broker.Config{})
+	theirs := connect(t, bus.Options{Server: server.URL()})
+	theirClock := serveWithClock(t, theirs, skew)
+	camera := newCamera(t, theirs, "front", 5_000)
+	ours := connect(t, bus.Options{Server: server.URL()})
+	live, err := ours.Live("front")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer live.Close()
+	const count, sum = "lensbus_bus_publish_to_receive_seconds_count{front,frame}", "lensbus_bus_publish_to_receive_seconds_sum{front,frame}"
+	var got map[string]float64
+	began := time.Now()
+	eventually(t, func() bool {
+		camera.f.Published = theirClock()
+		if err := camera.publish(context20(t)); err != nil {
+			t.Fatal(err)
+		}
+		got = numbers.Of(t, ours.Metrics())
+		return got[count] >= 5
+	})
+	if mean := got[sum] / got[count]; mean < 0 || mean > time.Since(began).Seconds() {
+		found.Add("%v s on the way, in the mean; the test has run for %v", mean, time.Since(began))
+	}
+	if off := got["lensbus_bus_clock_offset_seconds{front}"]; off < skew.Seconds()-1 || off > skew.Seconds()+1 {
+		found.Add("clock offset %v s, truly %v", off, skew)
+	}
+	if within := got["lensbus_bus_clock_uncertainty_seconds{front}"]; within <= 0 || within > 1 {
+		found.Add("uncertainty %v s", within)
+	}
+	return found
 }
 
 func TestNumbersOfWhatArrives(t *testing.T) {
@@ -139,14 +139,14 @@ func TestNumbersOfWhatArrives(t *testing.T) {
 }
 
 func TestNumbersOfConnections(t *testing.T) {
-	server := startBroker(t, broker.Config{})
+	address := free.Address(t)
+	server := startBroker(t, broker.Config{Listen: address})
 	conn := connect(t, bus.Options{Server: server.URL()})
 	is := func(name string, want float64) func() bool {
 		return func() bool { return numbers.Of(t, conn.Metrics())[name] == want }
 	}
 	eventually(t, conn.Connected)
 	eventually(t, is("lensbus_bus_connected{control}", 1))
-	address := server.URL()[len("nats://"):]
 	if err := server.Close(); err != nil {
 		t.Fatal(err)
 	}

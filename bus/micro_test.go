@@ -5,9 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"log/slog"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -20,29 +18,11 @@ import (
 	"github.com/lensbus/lensbus/test/numbers"
 )
 
-// lines is a log that can be looked at.
-type lines struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-func (l *lines) String() string { l.mu.Lock(); defer l.mu.Unlock(); return l.text.String() }
-
 // served is a camera that counts what it is asked, and a NATS client that knows nothing of lensbus.
-func served(t *testing.T) (asker *nats.Conn, publisher *bus.Conn, asked *atomic.Int64, log *lines) {
+func served(t *testing.T) (asker *nats.Conn, publisher *bus.Conn, asked *atomic.Int64, log *lockedLog) {
 	t.Helper()
 	server := startBroker(t, broker.Config{})
-	log = new(lines)
-	publisher, err := bus.Connect(context20(t), bus.Options{Server: server.URL(), Log: slog.New(slog.NewTextHandler(log, nil))})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = publisher.Close() })
+	publisher, log = logged(t, bus.Options{Server: server.URL()})
 	if err := publisher.WaitConnected(context20(t)); err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -18,19 +17,13 @@ import (
 // serveNewest answers for a broker until the test ends.
 func serveNewest(t *testing.T, inside *bus.Conn) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	var serving sync.WaitGroup
-	serving.Go(func() { inside.ServeNewest(ctx, nil) })
-	t.Cleanup(func() {
-		cancel()
-		serving.Wait()
-	})
+	during(t, func(ctx context.Context) { inside.ServeNewest(ctx, nil) })
 }
 
 // Who may only watch has the newest frame from the broker's process, and has it sent to himself only.
 func TestNewestOfAViewer(t *testing.T) {
 	s, user := guarded(t)
-	said := new(lines)
+	said := new(lockedLog)
 	inside, err := bus.Connect(context20(t), bus.Options{
 		InProcess: s.InProcess(), Credentials: s.Credentials(), Log: slog.New(slog.NewTextHandler(said, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})

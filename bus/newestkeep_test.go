@@ -2,7 +2,6 @@ package bus_test
 
 import (
 	"context"
-	"log/slog"
 	"testing"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -16,12 +15,7 @@ import (
 func TestKeepNewest(t *testing.T) {
 	t.Parallel() // it mostly waits
 	server := startBroker(t, broker.Config{})
-	var log lockedLog
-	conn, err := bus.Connect(context20(t), bus.Options{Server: server.URL(), Log: slog.New(slog.NewTextHandler(&log, nil))})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
+	conn, log := logged(t, bus.Options{Server: server.URL()})
 	js, err := jetstream.New(conn.NATS())
 	if err != nil {
 		t.Fatal(err)
@@ -30,14 +24,8 @@ func TestKeepNewest(t *testing.T) {
 	if _, err := js.CreateStream(context20(t), foreign); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
 	var wanted bus.Latest[[]frame.CameraID]
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		conn.KeepNewest(ctx, &wanted)
-	}()
-	defer func() { cancel(); <-done }()
+	during(t, func(ctx context.Context) { conn.KeepNewest(ctx, &wanted) })
 	wanted.Put([]frame.CameraID{"attic", "front", "yard"})
 	for _, id := range []frame.CameraID{"front", "yard"} {
 		eventually(t, func() bool {

@@ -14,11 +14,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
 
 	"github.com/lensbus/lensbus/broker"
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/test/await"
 )
 
 func TestMain(m *testing.M) {
@@ -110,6 +112,20 @@ func connect(t testing.TB, o bus.Options) *bus.Conn {
 	return conn
 }
 
+// connected is a connection that stands, and what manages streams through it.
+func connected(t *testing.T, o bus.Options) (*bus.Conn, jetstream.JetStream) {
+	t.Helper()
+	conn := connect(t, o)
+	if err := conn.WaitConnected(context20(t)); err != nil {
+		t.Fatal(err)
+	}
+	js, err := jetstream.New(conn.NATS())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn, js
+}
+
 // picture makes a JPEG of about the given size: a small grey picture with comment segments.
 func picture(t testing.TB, size int) []byte {
 	t.Helper()
@@ -188,23 +204,22 @@ func (c *camera) run(ctx context.Context, fps int) {
 
 // start is run in a goroutine that ends with the test or with stop.
 func (c *camera) start(fps int) (stop func()) {
+	return during(c.t, func(ctx context.Context) { c.run(ctx, fps) })
+}
+
+// during has something go on beside the test, until the test ends or stop is called, which waits for it.
+func during(t testing.TB, what func(context.Context)) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	wg.Go(func() { c.run(ctx, fps) })
-	stop = func() { cancel(); wg.Wait() }
-	c.t.Cleanup(stop)
+	var running sync.WaitGroup
+	running.Go(func() { what(ctx) })
+	stop = func() { cancel(); running.Wait() }
+	t.Cleanup(stop)
 	return stop
 }
 
 func eventually(t testing.TB, condition func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for !condition() {
-		if time.Now().After(deadline) {
-			t.Fatal("the condition did not come true in time")
-		}
-		<-tick.C
+	if !await.True(patience, 2*time.Millisecond, condition) {
+		t.Fatal("the condition did not come true in time")
 	}
 }

@@ -147,8 +147,13 @@ func kept(t testing.TB, conn *bus.Conn, id frame.CameraID) map[uint64]uint64 {
 	return found
 }
 
+// streamOf is a camera's stream. Where the broker was away, frames may be confirmed again before the connection
+// that asks for this is back.
 func streamOf(t testing.TB, conn *bus.Conn, id frame.CameraID) jetstream.Stream {
 	t.Helper()
+	if err := conn.WaitConnected(context20(t)); err != nil {
+		t.Fatal(err)
+	}
 	js, err := jetstream.New(conn.NATS())
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"github.com/lensbus/lensbus/broker"
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/test/hitch"
 )
 
 // startWithUsers runs a NATS server on which "all" may do everything and "viewer" may only
@@ -35,7 +36,9 @@ func startWithUsers(t *testing.T) (url string) {
 func as(user, password string) []nats.Option { return []nats.Option{nats.UserInfo(user, password)} }
 
 // A viewer that may subscribe and nothing else sees its cameras all the same.
-func TestViewerThatMayOnlySubscribe(t *testing.T) {
+func TestViewerThatMayOnlySubscribe(t *testing.T) { hitch.Judge(t, watchesByItsSubscriptions) }
+
+func watchesByItsSubscriptions(t *testing.T) (found hitch.Problems) {
 	url := startWithUsers(t)
 	conn := connect(t, bus.Options{Server: url, NATS: as("all", "a")})
 	viewer := connect(t, bus.Options{Server: url, NATS: as("viewer", "v")})
@@ -55,13 +58,16 @@ func TestViewerThatMayOnlySubscribe(t *testing.T) {
 		before := live.Stats()
 		eventually(t, func() bool { return live.Stats().Received >= before.Received+15 })
 		if after := live.Stats(); after.Missed != before.Missed || after.Fetching {
-			t.Errorf("%s: %d frames missed, fetching %v", id, after.Missed-before.Missed, after.Fetching)
+			found.Add("%s: %d frames missed, fetching %v", id, after.Missed-before.Missed, after.Fetching)
 		}
 	}
+	return found
 }
 
 // Garbage where a picture should be kept disturbs no other camera.
-func TestBadKeptPicture(t *testing.T) {
+func TestBadKeptPicture(t *testing.T) { hitch.Judge(t, watchesBesideABadPicture) }
+
+func watchesBesideABadPicture(t *testing.T) (found hitch.Problems) {
 	server := startBroker(t, broker.Config{})
 	conn := connect(t, bus.Options{Server: server.URL()})
 	camera := newCamera(t, conn, "front", 20_000)
@@ -87,8 +93,9 @@ func TestBadKeptPicture(t *testing.T) {
 	before := live.Stats()
 	eventually(t, func() bool { return live.Stats().Received >= before.Received+60 })
 	if missed := live.Stats().Missed - before.Missed; missed != 0 {
-		t.Errorf("%d frames missed", missed)
+		found.Add("%d frames missed", missed)
 	}
+	return found
 }
 
 // One message with a huge number must not blind a viewer.
@@ -122,7 +129,9 @@ func TestHugeSequenceNumber(t *testing.T) {
 }
 
 // A camera whose clock runs away looks late; the others on the link are not, so it stays.
-func TestOneLateCameraDisturbsNoOther(t *testing.T) {
+func TestOneLateCameraDisturbsNoOther(t *testing.T) { hitch.Judge(t, watchesBesideALateCamera) }
+
+func watchesBesideALateCamera(t *testing.T) (found hitch.Problems) {
 	server := startBroker(t, broker.Config{})
 	conn := connect(t, bus.Options{Server: server.URL()})
 	good, late := newCamera(t, conn, "good", 5_000), newCamera(t, conn, "late", 5_000)
@@ -155,8 +164,9 @@ func TestOneLateCameraDisturbsNoOther(t *testing.T) {
 	}
 	eventually(t, func() bool { return lateLive.Stats().Received >= 30 })
 	if after := goodLive.Stats(); after.Fetching || after.Missed != before.Missed {
-		t.Errorf("fetching %v, %d frames missed", after.Fetching, after.Missed-before.Missed)
+		found.Add("fetching %v, %d frames missed", after.Fetching, after.Missed-before.Missed)
 	}
+	return found
 }
 
 // Whoever comes and goes leaves nothing behind.

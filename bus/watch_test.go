@@ -33,7 +33,11 @@ func TestWatchGivesBackWhatWasNotAnswered(t *testing.T) {
 	stop := connect(t, bus.Options{Server: server.URL()}).Watch("front", false)
 	first := next()
 	stop()
-	if last := next(); last.Watcher != first.Watcher || first.Seconds == 0 || last.Seconds != 0 {
+	last := next()
+	for last.Seconds != 0 { // it waited in vain for an answer, and asked again
+		last = next()
+	}
+	if last.Watcher != first.Watcher || first.Seconds == 0 {
 		t.Errorf("first %+v, and at the end %+v", first, last)
 	}
 }
