@@ -72,7 +72,7 @@ func (f *Folder) initialise(o InitOptions) (string, error) {
 			return "", fmt.Errorf("%s: %w: to begin anew, move the folder away", f.Path(name), fs.ErrExist)
 		}
 	}
-	if err := os.MkdirAll(f.Path(CredentialsDir), 0o700); err != nil {
+	if err := makeFolder(f.Path(CredentialsDir)); err != nil {
 		return "", fmt.Errorf("make a folder for users: %w", err)
 	}
 	ca, caKey, err := newAuthority(f.now())

@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,8 +13,8 @@ import (
 // the users' credentials stay where they are, so that who gets hold of the broker can make no user and be
 // none.
 //
-// dir is made where it is missing. A file that is as it should be is left alone, one that the folder has
-// not is left away. It is for after each change: the broker notices it by itself.
+// dir is made where it is missing. A file that is as it should be, its mode and owner too, is left alone, one
+// that the folder has not is left away. It is for after each change: the broker notices it by itself.
 func (f *Folder) HandOut(dir string) error {
 	return f.change(func() error {
 		for _, file := range []struct {
@@ -29,11 +28,7 @@ func (f *Folder) HandOut(dir string) error {
 			if err != nil {
 				return fmt.Errorf("hand out to the broker: %w", err)
 			}
-			to := filepath.Join(dir, file.name)
-			if there, err := os.ReadFile(to); err == nil && bytes.Equal(there, data) {
-				continue
-			}
-			if err := WriteFile(to, data, file.mode); err != nil {
+			if _, err := PutFile(filepath.Join(dir, file.name), data, file.mode); err != nil {
 				return fmt.Errorf("hand out to the broker: %w", err)
 			}
 		}

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -89,5 +90,19 @@ func TestHandOut(t *testing.T) {
 	follows("nothing")
 	if after, err := os.Stat(filepath.Join(dir, UsersFile)); err != nil || !os.SameFile(before, after) {
 		t.Errorf("written although nothing changed: %v", err)
+	}
+
+	// What somebody else has put there, or opened to everybody, is mended.
+	key, users := filepath.Join(dir, KeyFile), filepath.Join(dir, UsersFile)
+	if err := errors.Join(os.Chmod(key, 0o644), os.Rename(users, users+".old"), os.Symlink(users+".old", users)); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.HandOut(dir); err != nil {
+		t.Fatal(err)
+	}
+	for path, mode := range map[string]os.FileMode{key: 0o600, users: 0o644} {
+		if info, err := os.Lstat(path); err != nil || info.Mode() != mode {
+			t.Errorf("%s: %v, %v", path, info.Mode(), err)
+		}
 	}
 }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -23,7 +22,7 @@ import (
 type authEnsureCommand struct {
 	changeFlags
 	Host    []string `sep:"none" placeholder:"NAME" help:"Name or address by which the broker is reached, again for each. A certificate without one of them, or near its end, is made anew."`
-	Server  string   `env:"LENSBUS_SERVER" placeholder:"URL" help:"The broker's URL, to write into new credentials. Default: tls:// and the first --host, port 4222."`
+	Server  string   `env:"LENSBUS_SERVER" placeholder:"URL" help:"The broker's URL, to write into the credentials of the first admin and of each --user, into those that are there already too. Default: tls:// and the first --host, port 4222."`
 	User    []string `sep:"none" placeholder:"ROLE:NAME[:ID,…[:DURABLE]]" help:"A user of the broker, again for each; cameras and, of a recorder, --durable as for lensbus auth add. One that has other rights is made anew."`
 	HandOut string   `placeholder:"DIR" help:"Put the credentials of each --user as DIR/NAME/lensbus.creds too, and the token of each --program as DIR/NAME/token."`
 	People  string   `placeholder:"DIR" help:"Folder with the page's people. Default: that of the users."`
@@ -122,6 +121,12 @@ func (c *authEnsureCommand) ensureFolder(s *session, folder *auth.Folder, server
 		if _, err := folder.Add(auth.User{Name: string(auth.Admin), Role: auth.Admin}, auth.AddOptions{Server: server}); err != nil {
 			return err
 		}
+	default: // new credentials take the URL from the first admin's
+		if at := slices.IndexFunc(users, func(u auth.User) bool { return u.Role == auth.Admin }); at >= 0 {
+			if err := c.redirect(s, folder, users[at].Name, server); err != nil {
+				return err
+			}
+		}
 	}
 	hosts, err := folder.Hosts()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -159,19 +164,22 @@ func (c *authEnsureCommand) ensureUser(s *session, folder *auth.Folder, u auth.U
 	if err != nil {
 		return err
 	}
-	path := folder.Path(filepath.Join(auth.CredentialsDir, u.Name+".creds"))
+	if u.Role == auth.Site {
+		server = leafServer(server)
+	}
+	path := credentialsPath(folder, u.Name)
 	at := slices.IndexFunc(users, func(other auth.User) bool { return other.Name == u.Name })
 	_, missing := os.Lstat(path)
 	switch {
 	case at >= 0 && users[at].Role == u.Role && users[at].CameraList() == u.CameraList() && users[at].Durable == u.Durable && missing == nil:
+		if err := c.redirect(s, folder, u.Name, server); err != nil {
+			return err
+		}
 		return c.handOut(s, path, u.Name)
 	case at >= 0:
 		if err := folder.Remove(u.Name); err != nil {
 			return err
 		}
-	}
-	if u.Role == auth.Site {
-		server = leafServer(server)
 	}
 	if path, err = folder.Add(u, auth.AddOptions{Server: server}); err != nil {
 		return err
@@ -180,6 +188,22 @@ func (c *authEnsureCommand) ensureUser(s *session, folder *auth.Folder, u auth.U
 		return err
 	}
 	return c.handOut(s, path, u.Name)
+}
+
+func credentialsPath(folder *auth.Folder, name string) string {
+	return folder.Path(filepath.Join(auth.CredentialsDir, name+".creds"))
+}
+
+// redirect makes the URL in credentials that are there already the one that is asked for, where one is.
+func (c *authEnsureCommand) redirect(s *session, folder *auth.Folder, name, server string) error {
+	if _, err := os.Lstat(credentialsPath(folder, name)); server == "" || errors.Is(err, fs.ErrNotExist) { // taken elsewhere
+		return nil
+	}
+	changed, err := folder.Redirect(name, server)
+	if err != nil || !changed {
+		return err
+	}
+	return s.say("the credentials of %s, with the same key, are for %s now", name, server)
 }
 
 // handOut copies credentials to where one role alone can read them.
@@ -192,11 +216,12 @@ func (c *authEnsureCommand) handOut(s *session, path, name string) error {
 		return fmt.Errorf("credentials of %s: %w", name, err)
 	}
 	to := filepath.Join(c.HandOut, name, "lensbus.creds")
-	if there, err := os.ReadFile(to); err == nil && bytes.Equal(there, data) {
-		return nil
+	written, err := auth.PutFile(to, data, 0o600)
+	if err != nil {
+		return fmt.Errorf("hand out: %w", err)
 	}
-	if err := putSecret(to, data); err != nil {
-		return err
+	if !written {
+		return nil
 	}
 	return s.say("handed out the credentials of %s: %s", name, to)
 }
@@ -230,7 +255,10 @@ func (c *authEnsureCommand) ensurePeople(s *session, folder *auth.Folder) error 
 	}
 	for _, name := range c.Program {
 		to := filepath.Join(c.HandOut, name, "token")
-		if _, err := os.Lstat(to); err == nil && known(name) {
+		if there, err := os.ReadFile(to); err == nil && known(name) {
+			if _, err := auth.PutFile(to, there, 0o600); err != nil {
+				return fmt.Errorf("hand out: %w", err)
+			}
 			continue
 		}
 		issue := login.Add
@@ -241,30 +269,12 @@ func (c *authEnsureCommand) ensurePeople(s *session, folder *auth.Folder) error 
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(putSecret(to, []byte(token)), s.say("handed out the token of %s: %s", name, to)); err != nil {
+		if err := auth.WriteFile(to, []byte(token), 0o600); err != nil {
+			return fmt.Errorf("hand out: %w", err)
+		}
+		if err := s.say("handed out the token of %s: %s", name, to); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// putSecret puts a file in place whole or not at all, for its owner only.
-func putSecret(path string, data []byte) error {
-	fail := func(err error) error { return fmt.Errorf("hand out: %w", err) }
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fail(err)
-	}
-	temporary, err := os.CreateTemp(filepath.Dir(path), ".new.*") // 0600
-	if err != nil {
-		return fail(err)
-	}
-	defer func() { _ = os.Remove(temporary.Name()) }() // it is gone when all went well
-	_, err = temporary.Write(data)
-	if err = errors.Join(err, temporary.Sync(), temporary.Close()); err == nil {
-		err = os.Rename(temporary.Name(), path)
-	}
-	if err != nil {
-		return fail(err)
 	}
 	return nil
 }

@@ -35,6 +35,8 @@ func guided(t *testing.T, section string) (blocks []string) {
 func TestAddToRunning(t *testing.T) {
 	address, port := bridge(t), freePort(t)
 	s := newStack(t, "../../docker-compose.yml", "running", "LENSBUS_HOST="+address, "LENSBUS_PUBLISH="+address, "LENSBUS_BROKER_PORT="+port)
+	// It was for this machine alone before.
+	s.compose("run", "--rm", "auth", "auth", "init", "--host", "localhost", "--server", "tls://localhost:4222")
 	s.up(services()...)
 	began := make(map[string]string)
 	for _, service := range services() {
@@ -54,7 +56,6 @@ func TestAddToRunning(t *testing.T) {
 	guide := func(on *stack, block, creds string) {
 		t.Helper()
 		block = strings.NewReplacer(
-			"broker.example.org:4222", address+":"+port,
 			"broker.example.org", address,
 			"/etc/lensbus.creds", filepath.Join(folder, creds),
 			".creds archive.creds", ".creds "+filepath.Join(folder, "archive.creds"),
