@@ -26,42 +26,66 @@ const (
 
 // Watch notes when this process was not let run. Make one with [New].
 type Watch struct {
-	mu  sync.Mutex
-	all []span
+	mu   sync.Mutex
+	all  []span
+	last time.Time // when it was seen to run
 }
 
 type span struct{ from, to time.Time }
 
 // New watches until the end of the test.
 func New(t testing.TB) *Watch {
-	w, stop := new(Watch), make(chan struct{})
+	w, end := begin()
+	t.Cleanup(end)
+	return w
+}
+
+// begin watches until end is called.
+func begin() (w *Watch, end func()) {
+	w, stop := &Watch{last: time.Now()}, make(chan struct{})
 	var running sync.WaitGroup
 	running.Go(func() { w.run(stop) })
-	t.Cleanup(func() { close(stop); running.Wait() })
-	return w
+	return w, func() { close(stop); running.Wait() }
+}
+
+// HeldUp watches until the function that it returns is called, once, which says whether a bound that was
+// missed meanwhile may be the machine's.
+func HeldUp() (heldUp func() bool) {
+	began, before := time.Now(), queued()
+	w, end := begin()
+	return func() bool {
+		defer end()
+		return isHeldUp(w.longest(began), queued()-before)
+	}
 }
 
 func (w *Watch) run(stop <-chan struct{}) {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
-	for last := time.Now(); ; {
+	for {
 		select {
 		case <-stop:
 			return
 		case <-ticker.C:
+			w.look()
 		}
-		now := time.Now()
-		if now.Sub(last) > least {
-			w.mu.Lock()
-			w.all = append(w.all, span{last, now})
-			w.mu.Unlock()
-		}
-		last = now
 	}
+}
+
+// look notes that the process runs, and that it did not where that is long ago.
+func (w *Watch) look() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := time.Now()
+	if now.Sub(w.last) > least {
+		w.all = append(w.all, span{w.last, now})
+	}
+	w.last = now
 }
 
 // Within is for how long the process stood still between the two times, in all.
 func (w *Watch) Within(from, to time.Time) (sum time.Duration) {
+	w.look() // who asks may run before the one that looks
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i := len(w.all) - 1; i >= 0 && w.all[i].to.After(from); i-- {
@@ -79,6 +103,7 @@ func (w *Watch) Within(from, to time.Time) (sum time.Duration) {
 
 // longest is for how long the process stood still at once since that time.
 func (w *Watch) longest(since time.Time) (longest time.Duration) {
+	w.look()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i := len(w.all) - 1; i >= 0 && w.all[i].to.After(since); i-- {
@@ -121,8 +146,12 @@ func Judge(t *testing.T, attempt func(t *testing.T) Problems) {
 
 // excused says whether the problems of the nth attempt may be the machine's.
 func excused(n int, still, waited time.Duration) bool {
-	return n < most && (still >= enough || waited >= enoughQueued)
+	return n < most && isHeldUp(still, waited)
 }
+
+// isHeldUp says whether a process that stood still for so long at once, and whose threads waited for so long, was
+// not let run.
+func isHeldUp(still, waited time.Duration) bool { return still >= enough || waited >= enoughQueued }
 
 // queued is for how long this process's threads have waited for a processor so far, all together. What
 // one thread alone waits for holds up some goroutines and not others. It is 0 where that is not known.

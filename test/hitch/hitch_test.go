@@ -10,7 +10,7 @@ import (
 
 func TestWithin(t *testing.T) {
 	at := func(ms int) time.Time { return time.UnixMilli(int64(ms)) }
-	w := &Watch{all: []span{{at(100), at(150)}, {at(200), at(400)}}}
+	w := &Watch{all: []span{{at(100), at(150)}, {at(200), at(400)}}, last: time.Now().Add(time.Hour)} // it runs
 	for _, c := range []struct{ from, to, want int }{
 		{0, 50, 0}, {0, 1000, 250}, {120, 130, 10}, {140, 210, 20}, {300, 1000, 100}, {400, 1000, 0},
 	} {
@@ -60,10 +60,7 @@ func TestAStoppedProcessIsExcused(t *testing.T) {
 	Judge(t, func(t *testing.T) (found Problems) {
 		if attempts++; attempts == 1 {
 			began := time.Now()
-			stop := exec.Command("sh", "-c", fmt.Sprintf("kill -STOP %[1]d; sleep 0.3; kill -CONT %[1]d", os.Getpid()))
-			if out, err := stop.CombinedOutput(); err != nil {
-				t.Skipf("NOT TESTED: a process that is stopped: %v, %s", err, out)
-			}
+			stopFor(t, 0.3)
 			if took := time.Since(began); took > 300*time.Millisecond {
 				found.Add("it took %v", took)
 			}
@@ -72,5 +69,22 @@ func TestAStoppedProcessIsExcused(t *testing.T) {
 	})
 	if attempts != 2 {
 		t.Errorf("%d attempts", attempts)
+	}
+}
+
+func TestHeldUp(t *testing.T) {
+	heldUp := HeldUp()
+	stopFor(t, 0.2)
+	if !heldUp() {
+		t.Error("it was stopped for 0.2 s and does not know")
+	}
+}
+
+// stopFor stops this process for so many seconds.
+func stopFor(t *testing.T, seconds float64) {
+	t.Helper()
+	stop := exec.Command("sh", "-c", fmt.Sprintf("kill -STOP %[1]d; sleep %[2]g; kill -CONT %[1]d", os.Getpid(), seconds))
+	if out, err := stop.CombinedOutput(); err != nil {
+		t.Skipf("NOT TESTED: a process that is stopped: %v, %s", err, out)
 	}
 }
