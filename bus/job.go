@@ -53,10 +53,14 @@ func (c *Conn) startJob(ctx context.Context, id frame.CameraID, verb string, fro
 	defer cancel()
 	if instance := c.choose(ctx, id, verb, from, to); instance != "" {
 		j, err := c.startJobOf(ctx, id, verb, id.RecorderInstanceSubject(verb, instance), request, window)
-		if !errors.Is(err, ErrNoRecorder) {
+		switch {
+		case errors.Is(err, ErrNoRecorder): // it has gone just now
+			c.recorders.forget(id, instance)
+		case errors.Is(err, ErrNotAllowed): // but any of them, maybe
+			c.recorders.tell(c.log, err)
+		default:
 			return j, err
 		}
-		c.recorders.forget(id, instance) // it has gone just now
 	}
 	return c.startJobOf(ctx, id, verb, id.RecorderSubject(verb), request, window)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -25,18 +26,47 @@ const (
 	othersEvery   = 10 * time.Second
 	lateWithin    = 5 * time.Second // who answers later than knownWithin is known again
 	mostRecorders = 16              // of one camera
+	oneFor        = time.Minute     // who may not ask all is told so, and tries it again after that
 )
 
 // recorders are those that have answered for cameras, by their instances.
 type recorders struct {
-	mu sync.Mutex
-	of map[frame.CameraID]*recordersOf
+	mu   sync.Mutex
+	of   map[frame.CameraID]*recordersOf
+	told bool // that only one is asked
 }
 
 // recordersOf are those of one camera.
 type recordersOf struct {
 	known  map[string]bool
 	looked time.Time // when others were waited for
+	one    time.Time // when only one could be asked, because a right is missing
+}
+
+// onlyOne says whether a right to ask all recorders of a camera was missing lately.
+func (r *recorders) onlyOne(id frame.CameraID, now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	of := r.of[id]
+	return of != nil && !of.one.IsZero() && now.Sub(of.one) < oneFor
+}
+
+// oneOnly notes that a right to ask all recorders of a camera is missing; of cameras that are recorded.
+func (r *recorders) oneOnly(id frame.CameraID, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.get(id).one = now
+}
+
+// tell says that a right is missing, once: these are rights that somebody has given by hand.
+func (r *recorders) tell(log *slog.Logger, missing error) {
+	r.mu.Lock()
+	told := r.told
+	r.told = true
+	r.mu.Unlock()
+	if !told {
+		log.Warn("of several recorders of a camera only one is asked: what another one has is not shown", "error", missing)
+	}
 }
 
 // due returns those that are known, and whether it is time to wait for others.
@@ -58,15 +88,20 @@ func (r *recorders) due(id frame.CameraID, now time.Time) (known map[string]bool
 func (r *recorders) answered(id frame.CameraID, instance string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if known := r.get(id).known; len(known) < mostRecorders {
+		known[instance] = true
+	}
+}
+
+// get is those of a camera. mu is held.
+func (r *recorders) get(id frame.CameraID) *recordersOf {
 	if r.of == nil {
 		r.of = make(map[frame.CameraID]*recordersOf)
 	}
 	if r.of[id] == nil {
 		r.of[id] = &recordersOf{known: make(map[string]bool)}
 	}
-	if known := r.of[id].known; len(known) < mostRecorders {
-		known[instance] = true
-	}
+	return r.of[id]
 }
 
 // looked notes that others were waited for.
@@ -90,22 +125,33 @@ func (r *recorders) forget(id frame.CameraID, instance string) {
 }
 
 // askEach asks every recorder of a camera for what it has, and returns the answers, of which there is one at
-// least, by instance. Where none answers for all, one is asked. Its errors are those of Ranges.
+// least, by instance. Where none answers for all, or these credentials may not ask all, one is asked. Its errors are
+// those of Ranges.
 func (c *Conn) askEach(ctx context.Context, id frame.CameraID, request frame.RangesRequest) ([]frame.Ranges, error) {
 	failed := func(err error) error { return fmt.Errorf("ask for what is recorded of camera %s: %w", id, err) }
 	data, err := json.Marshal(request)
 	if err != nil {
 		return nil, failed(err)
 	}
-	answers, err := c.gather(ctx, id, data)
-	if errors.Is(err, nats.ErrNoResponders) {
+	var answers []frame.Ranges
+	only := c.recorders.onlyOne(id, time.Now())
+	if !only {
+		answers, err = c.gather(ctx, id, data)
+	}
+	refused, said := new(refusedError), new(RecorderError)
+	mayNot := errors.As(err, &refused)
+	if only || mayNot || errors.Is(err, nats.ErrNoResponders) {
+		missing := err
 		var msg *nats.Msg
 		if msg, err = c.request(ctx, id.RecorderSubject(frame.VerbRanges), data); err == nil {
 			answers = make([]frame.Ranges, 1)
 			answers[0], err = rangesOf(id, msg)
 		}
+		if mayNot && err == nil {
+			c.recorders.oneOnly(id, time.Now())
+			c.recorders.tell(c.log, missing)
+		}
 	}
-	refused, said := new(refusedError), new(RecorderError)
 	switch {
 	case err == nil:
 		slices.SortFunc(answers, func(a, b frame.Ranges) int { return cmp.Compare(a.Instance, b.Instance) })

@@ -17,7 +17,7 @@ const chooseWithin = time.Hour
 // there is only one, or nothing is known of them. It waits no longer than for their answers.
 func (c *Conn) choose(ctx context.Context, id frame.CameraID, verb string, from, to time.Time) string {
 	known, others := c.recorders.due(id, time.Now())
-	if len(known) == 1 && !others {
+	if len(known) == 1 && !others || c.recorders.onlyOne(id, time.Now()) {
 		return ""
 	}
 	window := frame.RangesRequest{From: from, To: to}
