@@ -72,7 +72,8 @@ type Options struct {
 
 // Conn is a connection to a lensbus: one NATS connection for control and status, and on demand one
 // that publishes frames, one that receives them and one for recorded ones, so that neither pictures
-// nor a slow link delay control. It reconnects for ever. Its methods may be used from any goroutine.
+// nor a slow link delay control. Up to seven more receive what comes to the server on a slow way. It
+// reconnects for ever. Its methods may be used from any goroutine.
 type Conn struct {
 	dial    func(purpose string, more ...nats.Option) (*nats.Conn, error)
 	log     *slog.Logger
@@ -87,7 +88,7 @@ type Conn struct {
 
 	mu     sync.Mutex
 	frames *framesConn // publishes frames; nil until the first Publisher
-	link   *link       // receives frames; nil until the first Live
+	links  *links      // receive frames; nil until the first Live
 	// recordings carries what is recorded, either way; nil until that is asked for or served.
 	recordings *framesConn
 	closed     bool
@@ -163,7 +164,7 @@ func (c *Conn) Refusal() error {
 // Close ends everything that was made from c and waits for it. It is safe twice.
 func (c *Conn) Close() error {
 	c.mu.Lock()
-	frames, link, recordings, was := c.frames, c.link, c.recordings, c.closed
+	frames, links, recordings, was := c.frames, c.links, c.recordings, c.closed
 	c.closed = true
 	durables := slices.Collect(maps.Keys(c.durables))
 	c.mu.Unlock()
@@ -175,8 +176,8 @@ func (c *Conn) Close() error {
 		ending.Go(func() { _ = d.Close() }) // has no error
 	}
 	ending.Wait()
-	if link != nil {
-		link.close()
+	if links != nil {
+		links.close()
 	}
 	if frames != nil {
 		frames.closeInTime()

@@ -29,9 +29,10 @@ func (k *link) fetch(ctx context.Context, nc *nats.Conn, hold time.Duration) err
 	defer cancel()
 	turn := make(chan struct{}, 1) // one picture on the link at a time: two would both take twice as long
 	k.each(inner, func(ctx context.Context, leg *leg) {
+		k.tell(leg)
 		for ctx.Err() == nil {
 			wait := k.fetchOne(ctx, nc, leg, turn, hold > 0)
-			if took := time.Since(began); took >= hold && k.fits(took) && k.isTimed(ctx, nc, turn) {
+			if took := time.Since(began); took >= hold && (k.fits(took) || k.isApart() && took >= tryApart) && k.isTimed(ctx, nc, turn) {
 				cancel()
 				return
 			}
@@ -122,6 +123,7 @@ func (k *link) fetchOne(ctx context.Context, nc *nats.Conn, leg *leg, turn chan 
 		return mostWait / 4
 	}
 	leg.live.accept(f)
+	k.settle(leg)
 	k.roomy.observe(len(f.Data), took, k.roundTrip)
 	return leg.pace.fetched(f.Epoch, f.Seq, f.Captured, len(f.Data)) - time.Since(asked)
 }
@@ -145,11 +147,12 @@ func (k *link) awaitOne(ctx context.Context, nc *nats.Conn, leg *leg) time.Durat
 		return 0
 	}
 	f, isNew := leg.live.receive(m.Subject, m.Header, m.Data)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.settle(leg)
 	if !isNew {
 		return 0
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
 	leg.awaited++
 	k.roomy.observe(len(f.Data), time.Since(asked), k.roundTrip)
 	leg.pace.fetched(f.Epoch, f.Seq, f.Captured, len(f.Data))

@@ -18,6 +18,13 @@ type lateness struct {
 	least, leastBefore time.Duration // least age in this window and in the one before
 	began              time.Time     // of this window
 	over               int           // frames in a row that were late
+	first              time.Time     // when the first frame came
+
+	// Of the frames in a row that were late:
+	since  time.Time     // when the first of them came, or growAgain was called
+	excess time.Duration // by how much the newest is late
+	lowest time.Duration // and by how much the least late one
+	grown  time.Time     // since when that has grown by mustGrow and more; zero: it has not
 }
 
 // observe takes the age of a frame that arrived now and returns whether the link has fallen behind.
@@ -25,17 +32,50 @@ func (l *lateness) observe(now time.Time, age time.Duration) bool {
 	switch {
 	case l.began.IsZero():
 		l.began, l.least, l.leastBefore = now, age, age
+		l.first = now
 	case now.Sub(l.began) > ageWindow:
 		l.began, l.leastBefore, l.least = now, l.least, age
 	}
 	l.least = min(l.least, age)
 	excess := age - min(l.least, l.leastBefore)
 	if excess < lateAfter {
-		l.over = 0
+		l.over, l.since, l.grown = 0, time.Time{}, time.Time{}
 		return false
 	}
 	l.over++
+	l.grow(now, excess)
 	return l.over >= lateFrames || excess >= lateAtOnce
+}
+
+// How much later the frames must have become, one after the other, and for how long, that it is no accident.
+const (
+	mustGrow  = 2 * lateAfter
+	growAfter = time.Second
+)
+
+// grow takes by how much the newest frame is late.
+func (l *lateness) grow(now time.Time, excess time.Duration) {
+	l.excess = excess
+	if l.since.IsZero() {
+		l.growAgain(now)
+	}
+	l.lowest = min(l.lowest, excess)
+	switch {
+	case excess-l.lowest < mustGrow:
+		l.grown = time.Time{}
+	case l.grown.IsZero():
+		l.grown = now
+	}
+}
+
+// growAgain has growth count from now on.
+func (l *lateness) growAgain(now time.Time) {
+	l.since, l.lowest, l.grown = now, l.excess, time.Time{}
+}
+
+// grows says whether frames are later and later.
+func (l *lateness) grows(now time.Time) bool {
+	return !l.grown.IsZero() && now.Sub(l.since) >= growAfter
 }
 
 // capacity estimates what a link carries from single fetches, each timed from request to answer.

@@ -4,46 +4,49 @@ import (
 	"context"
 	"log/slog"
 	"maps"
-	"slices"
 	"sync"
 	"time"
-
-	"github.com/nats-io/nats.go"
 
 	"github.com/lensbus/lensbus/frame"
 )
 
-// link is the connection that all Lives of a Conn receive on, and the one decision about it: does
+// link is a connection that Lives of a Conn receive on, most often all of them, and the one decision about it: does
 // it carry what the cameras send? Where it does, frames come through plain subscriptions. Where it
 // does not, a subscription would queue them in the server, so the link leaves that connection, its
 // backlog with it, and fetches the newest picture of each camera in turn on a fresh one.
 //
 // A link begins by fetching, which shows what it carries before anything can queue.
 type link struct {
-	dial   func(purpose string, more ...nats.Option) (*nats.Conn, error)
-	newest *newestAsker
-	log    *slog.Logger
-	cancel context.CancelFunc
-	done   chan struct{}
+	links   *links
+	number  int    // among them; over 0: the link is apart
+	purpose string // of its connection
+	newest  *newestAsker
+	log     *slog.Logger
+	cancel  context.CancelFunc
 
-	mu       sync.Mutex
+	mu       *sync.Mutex // of all links
 	legs     map[*Live]*leg
 	changed  chan struct{} // closed and replaced when a leg comes or goes
+	opening  bool          // it is apart, and has no connection and no legs so far
+	ending   bool          // it is apart, and has no legs any more
 	fetching bool
 	roomy    capacity
 	// roundTrip of an empty message while the link fetches.
 	roundTrip time.Duration
 }
 
-// leg is one Live on the link.
+// leg is one Live on a link.
 type leg struct {
 	live *Live
-	gone chan struct{} // closed when the Live is
-
-	late lateness
+	link *link
+	gone chan struct{} // closed when the leg is
 
 	// Guarded by link.mu:
-	pace pace
+	before  *leg // of the same Live on another link, until something comes on this one
+	leaving bool // it is to go to a link that is being opened
+	told    bool // to people: it is apart
+	late    lateness
+	pace    pace
 	// direct is false where the server has no picture to fetch, as of a preview, or does not give
 	// it; then the next one is awaited.
 	direct   bool
@@ -75,37 +78,15 @@ const (
 	fullShare  = 0.6              // of the capacity that the cameras may use
 )
 
-func newLink(dial func(string, ...nats.Option) (*nats.Conn, error), newest *newestAsker, log *slog.Logger) *link {
-	ctx, cancel := context.WithCancel(context.Background())
-	k := &link{dial: dial, newest: newest, log: log, cancel: cancel, done: make(chan struct{}), legs: make(map[*Live]*leg), changed: make(chan struct{})}
-	go func() {
-		defer close(k.done)
-		k.run(ctx)
-	}()
-	return k
-}
-
-// close ends the link and every Live on it.
-func (k *link) close() {
-	k.cancel()
-	<-k.done
-	k.mu.Lock()
-	lives := slices.Collect(maps.Keys(k.legs))
-	k.mu.Unlock()
-	for _, live := range lives {
-		_ = live.Close()
-	}
-}
-
-func (k *link) add(l *Live) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	leg := &leg{live: l, gone: make(chan struct{}), refused: make(chan struct{}), direct: !l.preview}
+// add is called with mu held.
+func (k *link) add(l *Live) *leg {
+	leg := &leg{live: l, link: k, gone: make(chan struct{}), refused: make(chan struct{}), direct: !l.preview}
 	if l.preview {
 		leg.pace.least = time.Second / frame.PreviewFPS
 	}
 	k.legs[l] = leg
 	k.change()
+	return leg
 }
 
 // change is called with mu held, when a leg has come or gone.
@@ -114,34 +95,44 @@ func (k *link) change() {
 	k.changed = make(chan struct{})
 }
 
-func (k *link) remove(l *Live) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if leg, ok := k.legs[l]; ok {
-		close(leg.gone)
-		delete(k.legs, l)
-		k.change()
+// drop is called with mu held. It is safe twice. A link apart without legs ends.
+func (k *link) drop(leg *leg) {
+	if k.legs[leg.live] != leg {
+		return
+	}
+	close(leg.gone)
+	delete(k.legs, leg.live)
+	k.change()
+	if k.isApart() && len(k.legs) == 0 {
+		k.ending = true
+		k.cancel()
 	}
 }
 
-func (k *link) isFetching() bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.fetching
-}
-
+// setFetching ends all leaving where the link is the one that is too slow.
 func (k *link) setFetching(on bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.fetching = on
+	for _, leg := range k.legs {
+		leg.leaving = leg.leaving && !on
+	}
 }
 
 // run takes connection after connection until ctx is done. One ends when it has fallen behind.
 func (k *link) run(ctx context.Context) {
 	var hold time.Duration // the first time the link is only looked at
+	opening := k.isApart()
 	for ctx.Err() == nil {
 		began, fellBehind := time.Now(), false
-		nc, err := k.dial("live", k.listen)
+		nc, err := k.links.dial(k.purpose, k.listen)
+		if opening {
+			if !k.open(ctx, nc, err) {
+				nc.Close() // it may be nil
+				return
+			}
+			opening, hold = false, leastHold
+		}
 		if err != nil {
 			k.log.Error("connect for live frames", "error", err)
 			sleep(ctx, time.Second)
@@ -159,7 +150,7 @@ func (k *link) run(ctx context.Context) {
 				hold = 0
 			}
 			hold = min(max(hold, leastHold), mostHold)
-			k.log.Info("live frames pile up on the way: fetching the newest instead", "for_at_least", hold)
+			k.log.Info("live frames pile up on the way: fetching the newest instead", "connection", k.purpose, "for_at_least", hold)
 		}
 	}
 }

@@ -20,7 +20,8 @@ type Live struct {
 	preview bool // the small pictures
 	opener  Opener
 	latest  Latest[frame.Frame]
-	link    *link
+	links   *links
+	leg     *leg                 // the newest; guarded by links.mu
 	reader  *Reader[frame.Frame] // Next's
 	// stopWatch gives the lease back that tells the camera that somebody watches.
 	stopWatch func()
@@ -49,7 +50,7 @@ type LiveStats struct {
 	Missed   uint64                  // frames that were sent and did not arrive, by their sequence, but for the first look at the link; 0 of a preview, which leaves frames out
 	Rejected map[frame.Reason]uint64 // messages that were no frames, or are sealed to others
 	Arrived  time.Time               // when the newest frame arrived; zero: none yet
-	Fetching bool                    // the link is slower than the stream
+	Fetching bool                    // the link, or the way to it, is slower than the stream
 }
 
 // Live begins to receive the camera's frames. It does not wait, neither for the server nor for the
@@ -71,12 +72,12 @@ func (c *Conn) live(id frame.CameraID, preview bool) (*Live, error) {
 	if c.closed {
 		return nil, ErrClosed
 	}
-	if c.link == nil {
-		c.link = newLink(c.dial, c.newest, c.log)
+	if c.links == nil {
+		c.links = newLinks(c.dial, c.metrics.forget, c.newest, c.log)
 	}
-	l := &Live{id: id, preview: preview, opener: c.opener, link: c.link, clock: c.clockOf(id), metrics: c.metrics, began: time.Now(), stopWatch: c.watchFor(id, preview)}
+	l := &Live{id: id, preview: preview, opener: c.opener, links: c.links, clock: c.clockOf(id), metrics: c.metrics, began: time.Now(), stopWatch: c.watchFor(id, preview)}
 	l.reader = l.latest.Reader()
-	c.link.add(l)
+	c.links.add(l)
 	return l, nil
 }
 
@@ -103,7 +104,7 @@ func (l *Live) Newest() (frame.Frame, bool) { return l.latest.Newest() }
 
 // Stats returns the counts so far.
 func (l *Live) Stats() LiveStats {
-	fetching := l.link.isFetching() // the link's lock comes before this one's
+	fetching := l.links.isFetching(l) // the links' lock comes before this one's
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.stats
@@ -114,7 +115,7 @@ func (l *Live) Stats() LiveStats {
 
 // Close ends the Live and its readers. It is safe twice.
 func (l *Live) Close() error {
-	l.link.remove(l)
+	l.links.remove(l)
 	l.latest.Close(ErrClosed)
 	l.stopWatch()
 	return nil

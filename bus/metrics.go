@@ -48,7 +48,7 @@ func newMetrics() *metrics {
 	}
 	return &metrics{
 		connected:   desc("connected", "1 while the connection to the NATS server stands, else 0.", "connection"),
-		fetching:    desc("fetching", "1 while the way here is slower than the cameras' frames and the newest are fetched one by one, else 0."),
+		fetching:    desc("fetching", "1 while the way here is slower than the cameras' frames, or those of some, and the newest are fetched one by one, else 0."),
 		offset:      desc("clock_offset_seconds", "The clock of the camera's publisher minus this machine's, seconds.", "camera"),
 		uncertainty: desc("clock_uncertainty_seconds", "The clock offset is within plus or minus this, seconds.", "camera"),
 		reconnects:  counter("reconnects_total", "Connections to the NATS server made again after a loss.", "connection"),
@@ -95,6 +95,13 @@ func (m *metrics) watch(purpose string) nats.Option {
 		}
 		return nil
 	}
+}
+
+// forget leaves out a connection that is no more and will not be made again soon.
+func (m *metrics) forget(purpose string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.up, purpose)
 }
 
 func (m *metrics) isUp(purpose string) bool {
@@ -188,9 +195,9 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
 	}
 	c.conn.mu.Lock()
-	link, closed := c.conn.link, c.conn.closed
+	links, closed := c.conn.links, c.conn.closed
 	c.conn.mu.Unlock()
-	gauge(m.fetching, number(link != nil && link.isFetching()))
+	gauge(m.fetching, number(links != nil && links.isFetching(nil)))
 	m.mu.Lock()
 	for purpose, up := range m.up {
 		gauge(m.connected, number(up.Load() && !closed), purpose)

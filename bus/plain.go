@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -10,8 +11,13 @@ import (
 // plain receives through subscriptions and returns true when the link has fallen behind, false
 // when ctx is done.
 func (k *link) plain(ctx context.Context, nc *nats.Conn) bool {
+	var returning sync.WaitGroup
+	defer returning.Wait()
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
+	if k.isApart() {
+		returning.Go(func() { k.giveBack(inner) })
+	}
 	behind := make(chan struct{}, 1)
 	go func() {
 		select {
@@ -21,7 +27,7 @@ func (k *link) plain(ctx context.Context, nc *nats.Conn) bool {
 		}
 	}()
 	k.each(inner, func(ctx context.Context, leg *leg) {
-		leg.late = lateness{}
+		k.anew(leg)
 		subscribed := time.Now()
 		if k.isDenied(leg) {
 			<-ctx.Done()
@@ -30,7 +36,7 @@ func (k *link) plain(ctx context.Context, nc *nats.Conn) bool {
 		sub, err := nc.Subscribe(leg.live.subject(), func(m *nats.Msg) {
 			f, isNew := leg.live.receive(m.Subject, m.Header, m.Data)
 			leg.live.settle()
-			if now := time.Now(); isNew && k.piles(leg, now, leg.late.observe(now, now.Sub(leg.left(&f)))) {
+			if now := time.Now(); k.arrived(leg, isNew, now, now.Sub(leg.left(&f))) {
 				select {
 				case behind <- struct{}{}:
 				default:
@@ -77,18 +83,33 @@ func (k *link) fetchNewest(ctx context.Context, nc *nats.Conn, leg *leg) {
 	}
 }
 
-// piles notes whether the leg's newest frame was late, and says whether frames pile up on this link.
-// All legs share one connection, in which nothing overtakes: where the frames of one are late and
-// those of another are not, what is slow is the way to the broker, or a clock is wrong.
-func (k *link) piles(leg *leg, now time.Time, late bool) bool {
+// anew forgets how late frames of the leg were on an earlier connection.
+func (k *link) anew(leg *leg) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	leg.piling, leg.newest = late, now
-	if !late {
+	leg.late = lateness{}
+}
+
+// arrived takes a message that came now through the leg's subscription, and the age of the frame where it is a new one. It
+// says whether frames pile up on this link.
+func (k *link) arrived(leg *leg, isNew bool, now time.Time, age time.Duration) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.settle(leg)
+	return isNew && k.legs[leg.live] == leg && k.piles(leg, now, age)
+}
+
+// piles is called with mu held, for a new frame, and says whether frames pile up on this link.
+// All legs share one connection, in which nothing overtakes: where the frames of one are late and
+// those of another are not, what is slow is the way to the broker, or a clock is wrong.
+func (k *link) piles(leg *leg, now time.Time, age time.Duration) bool {
+	leg.piling, leg.newest = leg.late.observe(now, age), now
+	if !leg.piling {
 		return false
 	}
 	for _, other := range k.legs {
 		if !other.piling && now.Sub(other.newest) < pilingWindow {
+			k.part(leg, now)
 			return false
 		}
 	}

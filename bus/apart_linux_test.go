@@ -1,0 +1,152 @@
+package bus_test
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lensbus/lensbus/auth"
+	"github.com/lensbus/lensbus/broker"
+	"github.com/lensbus/lensbus/bus"
+	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/test/hitch"
+	"github.com/lensbus/lensbus/test/numbers"
+)
+
+// siteBehind starts a hub and a site whose uplink can be made thin, and returns who may do everything at each.
+func siteBehind(t *testing.T) (uplink *slowLink, hub, site *bus.Conn, viewer *auth.Credentials) {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "auth")
+	folder := auth.Open(dir)
+	if _, err := folder.Init(auth.InitOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	above := startBroker(t, broker.Config{Auth: dir, LeafListen: "127.0.0.1:0"})
+	_, at, _ := strings.Cut(above.LeafURL(), "://")
+	uplink = newSlowUplink(t, at, 0)
+	user := func(u auth.User, server string) string {
+		path, err := folder.Add(u, auth.AddOptions{Server: server})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	credentials := func(role auth.Role, cameras ...frame.CameraID) *auth.Credentials {
+		c, err := auth.ReadCredentials(user(auth.User{Name: "the-" + string(role), Role: role, Cameras: cameras}, above.URL()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &c
+	}
+	below := startBroker(t, broker.Config{Uplink: broker.UplinkConfig{
+		Server: "tls://" + uplink.listener.Addr().String(), Creds: user(auth.User{Name: "site1", Role: auth.Site, Cameras: []frame.CameraID{"yard"}}, above.LeafURL()),
+	}})
+	eventually(t, below.Uplinked)
+	hub, site = connect(t, bus.Options{Credentials: credentials(auth.Admin)}), connect(t, bus.Options{Server: below.URL()})
+	// As a broker of lensbus with users does.
+	ctx, cancel := context.WithCancel(context.Background())
+	answering := make(chan struct{})
+	go func() {
+		defer close(answering)
+		hub.ServeNewest(ctx, func(id frame.CameraID) string {
+			if id == "yard" {
+				return "site1"
+			}
+			return ""
+		})
+	}()
+	t.Cleanup(func() { cancel(); <-answering })
+	return uplink, hub, site, credentials(auth.Viewer, "yard", "hall")
+}
+
+// Of a site whose uplink carries half of what a camera there sends, a viewer at the hub sees the present, also where it watches a camera
+// of the hub too, of which it misses nothing. Plain subscriptions would show pictures that are older and older:
+// half as old as this goes on.
+func TestAThinUplinkIsNoAffairOfOtherCameras(t *testing.T) {
+	hitch.Judge(t, thinUplink)
+}
+
+func thinUplink(t *testing.T) (found hitch.Problems) {
+	const size, fps, pictures, bound = 40_000, 10, 40, 2 * time.Second
+	uplink, hub, site, credentials := siteBehind(t)
+	yard, hall := newCamera(t, site, "yard", size), newCamera(t, hub, "hall", size)
+	_, _ = site.EnsureStream(context20(t), "yard")
+	_, _ = hub.EnsureStream(context20(t), "hall")
+	yard.start(fps)
+	hall.start(fps)
+
+	viewer := in(t, credentials)
+	watch := func(id frame.CameraID) *bus.Live {
+		live, err := viewer.Live(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return live
+	}
+	ofYard, ofHall := watch("yard"), watch("hall")
+	subscribed := func(live *bus.Live) {
+		before := live.Stats().Received
+		eventually(t, func() bool { return !live.Stats().Fetching && live.Stats().Received > before+fps })
+	}
+	subscribed(ofHall)
+	subscribed(ofYard)
+
+	before := ofHall.Stats()
+	uplink.rate.Store(size * fps / 2)
+	eventually(t, func() bool { return ofYard.Stats().Fetching })
+	if ofHall.Stats().Fetching {
+		found.Add("the hub's camera is fetched too")
+	}
+	began, frames := time.Now(), ofYard.Reader()
+	var ages []time.Duration
+	for range pictures {
+		f, _, err := frames.Next(context20(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ages = append(ages, time.Since(f.Captured).Round(time.Millisecond))
+	}
+	took := time.Since(began)
+	lately := slices.Sorted(slices.Values(ages[pictures/2:]))
+	t.Logf("%d pictures in %v, of the last %d half at most %v old, all %v, ever %v", pictures, took.Round(time.Millisecond), len(lately), lately[len(lately)/2], lately[len(lately)-1], slices.Max(ages))
+	if age := lately[len(lately)/2]; age > bound {
+		found.Add("after %v of a thin uplink half of its pictures are more than %v old", took, age)
+	}
+	if !ofYard.Stats().Fetching {
+		found.Add("the site's camera is not fetched any more")
+	}
+	subscribed(ofHall)
+	after := ofHall.Stats()
+	if after.Missed != before.Missed {
+		found.Add("%d frames of the hub's camera are missed", after.Missed-before.Missed)
+	}
+	if least := uint64(took.Seconds() * fps / 2); after.Received-before.Received < least {
+		found.Add("%d frames of the hub's camera in %v", after.Received-before.Received, took)
+	}
+	second := func() bool {
+		_, is := numbers.Of(t, viewer.Metrics())["lensbus_bus_connected{live-2}"]
+		return is
+	}
+	if !second() || len(found) > 0 {
+		found.Add("a connection apart: %v", second())
+		return found
+	}
+
+	// The uplink is wide again.
+	uplink.rate.Store(0)
+	subscribed(ofYard)
+	before, yardBefore := ofHall.Stats(), ofYard.Stats()
+	eventually(t, func() bool { bus.HandOver(viewer); return !second() })
+	subscribed(ofYard)
+	subscribed(ofHall)
+	if missed := ofHall.Stats().Missed - before.Missed; missed != 0 {
+		found.Add("%d frames of the hub's camera are missed on the way back", missed)
+	}
+	if missed := ofYard.Stats().Missed - yardBefore.Missed; missed != 0 {
+		found.Add("%d frames of the site's camera are missed on the way back", missed)
+	}
+	return found
+}
