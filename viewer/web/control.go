@@ -90,7 +90,7 @@ func (s *Server) controlStatus(id frame.CameraID, err error) (status int, reason
 	case errors.Is(err, bus.ErrNoCamera):
 		return http.StatusNotFound, "no camera " + string(id) + " answers"
 	case !s.bus.NATS().IsConnected():
-		return http.StatusServiceUnavailable, "not connected to the NATS server"
+		return http.StatusServiceUnavailable, notConnected
 	case errors.Is(err, context.DeadlineExceeded):
 		return http.StatusGatewayTimeout, "camera " + string(id) + " does not answer in time"
 	case errors.Is(err, context.Canceled): // the client has gone, or the server ends

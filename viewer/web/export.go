@@ -24,6 +24,9 @@ func (s *Server) export(w http.ResponseWriter, r *http.Request, id frame.CameraI
 		s.exportHead(w, r, id, from, to)
 		return
 	}
+	if !s.connected(w, r) {
+		return
+	}
 	release, ok := s.share(w, r, s.exports, "exports")
 	if !ok {
 		return

@@ -103,6 +103,18 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, status int, reas
 	_ = json.NewEncoder(w).Encode(map[string]string{"error": reason}) // a client that has gone
 }
 
+// notConnected is why nothing can be said of cameras while there is no NATS server.
+const notConnected = "not connected to the NATS server"
+
+// connected refuses the request at once where no NATS server is there, whose answer it would wait for.
+func (s *Server) connected(w http.ResponseWriter, r *http.Request) bool {
+	if s.bus.NATS().IsConnected() {
+		return true
+	}
+	s.refuse(w, r, http.StatusServiceUnavailable, notConnected)
+	return false
+}
+
 // named is the one way to a camera: the id is checked, then the right to it, then that there is
 // room. Whatever has to do with a camera must be wrapped in it.
 func (s *Server) named(handle func(http.ResponseWriter, *http.Request, frame.CameraID)) http.Handler {
@@ -154,6 +166,9 @@ func (s *Server) camera(preview func(*http.Request) bool, handle cameraHandler) 
 			s.refuse(w, r, http.StatusForbidden, "this page's own credentials are not for camera "+string(id))
 			return
 		} else if !known {
+			if !s.connected(w, r) {
+				return
+			}
 			s.refuse(w, r, http.StatusNotFound, "no camera "+string(id)+": it has sent neither a picture nor its state")
 			return
 		}
@@ -182,6 +197,9 @@ func (s *Server) awaitKnown(ctx context.Context, f *feed) bool {
 	}
 	if _, ok := s.cameras.Get(f.id); ok {
 		return true
+	}
+	if !s.bus.NATS().IsConnected() { // nobody can show himself
+		return false
 	}
 	select {
 	case s.unknown <- struct{}{}:

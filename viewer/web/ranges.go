@@ -123,7 +123,7 @@ func (s *Server) recorderStatus(id frame.CameraID, err error) (status int, reaso
 	case errors.Is(err, bus.ErrInterrupted):
 		return http.StatusBadGateway, "the recorder of camera " + string(id) + " went away"
 	case !s.bus.NATS().IsConnected():
-		return http.StatusServiceUnavailable, "not connected to the NATS server"
+		return http.StatusServiceUnavailable, notConnected
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
 		return http.StatusGatewayTimeout, "the recorder of camera " + string(id) + " does not answer in time"
 	case errors.Is(err, context.Canceled), errors.Is(err, bus.ErrClosed): // the client has gone, or the server ends

@@ -22,6 +22,9 @@ func (s *Server) replay(w http.ResponseWriter, r *http.Request, id frame.CameraI
 		s.refuse(w, r, http.StatusBadRequest, err.Error())
 		return
 	}
+	if !s.connected(w, r) {
+		return
+	}
 	release, ok := s.share(w, r, s.replays, "replays")
 	if !ok {
 		return

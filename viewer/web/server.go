@@ -182,8 +182,7 @@ func (s *Server) routes(files assets) http.Handler {
 		_, _ = w.Write([]byte("ok\n"))
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		if !s.bus.NATS().IsConnected() {
-			s.refuse(w, r, http.StatusServiceUnavailable, "not connected to the NATS server")
+		if !s.connected(w, r) {
 			return
 		}
 		if s.ready != nil {
@@ -202,11 +201,31 @@ func (s *Server) routes(files assets) http.Handler {
 	mux.HandleFunc("POST /api/login", s.serveLogin)
 	mux.HandleFunc("POST /api/logout", s.serveLogout)
 	mux.Handle("GET /metrics", s.everything(s.metrics.handler(s.others)))
+	// What is asked for by a method that is not the path's. The patterns above are more specific than
+	// these, and nobody learns anything from these.
+	wrong := s.wrongMethod(mux.ServeMux)
+	for _, path := range []string{"/api/cameras/{id}/settings", "/api/login", "/api/logout"} {
+		mux.ServeMux.Handle("GET "+path, wrong)
+	}
+	mux.ServeMux.Handle("/", wrong)
 	own := http.NewCrossOriginProtection()
 	own.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, http.StatusForbidden, "a page of another site may not ask this")
 	}))
 	return s.guard(own.Handler(s.identify(mux.ServeMux)))
+}
+
+// wrongMethod refuses a request whose path mux has for another method.
+func (s *Server) wrongMethod(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		allow, change := "GET, HEAD", *r
+		change.Method = http.MethodPost
+		if _, pattern := mux.Handler(&change); strings.HasPrefix(pattern, http.MethodPost) {
+			allow = http.MethodPost
+		}
+		w.Header().Set("Allow", allow)
+		s.refuse(w, r, http.StatusMethodNotAllowed, "want "+strings.ReplaceAll(allow, ",", " or"))
+	})
 }
 
 // Handler serves all paths. Streams need a connection that can be hijacked: HTTP/1.
