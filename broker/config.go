@@ -4,9 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"strconv"
 	"time"
+
+	"github.com/lensbus/lensbus/config/hostport"
 )
 
 // ErrInsecure is wrapped by the error that refuses a broker which everybody on the network could use.
@@ -14,14 +15,14 @@ var ErrInsecure = errors.New("no authentication")
 
 // The defaults of [Config].
 const (
-	DefaultListen         = "127.0.0.1:4222"
-	DefaultMaxPayload     = 8 * MiB
-	DefaultMaxPending     = 16 * MiB
-	DefaultWriteDeadline  = 5 * time.Second
-	DefaultMaxConnections = 10_000
-	DefaultMaxSubscribed  = 10_000
-	DefaultMaxMemoryStore = 1 * GiB
-	DefaultMaxFileStore   = 10 * GiB
+	DefaultListen           = "127.0.0.1:4222"
+	DefaultMaxPayload       = 8 * MiB
+	DefaultMaxPending       = 16 * MiB
+	DefaultWriteDeadline    = 5 * time.Second
+	DefaultMaxConnections   = 10_000
+	DefaultMaxSubscriptions = 10_000
+	DefaultMaxMemoryStore   = 1 * GiB
+	DefaultMaxFileStore     = 10 * GiB
 )
 
 // Config is the broker's section of the configuration file. The zero value of a field is its
@@ -119,7 +120,7 @@ func (c Config) OrDefaults() Config {
 		c.WriteDeadline = DefaultWriteDeadline
 	}
 	if c.MaxSubscriptions == 0 {
-		c.MaxSubscriptions = DefaultMaxSubscribed
+		c.MaxSubscriptions = DefaultMaxSubscriptions
 	}
 	if c.MaxConnections == 0 {
 		c.MaxConnections = DefaultMaxConnections
@@ -134,12 +135,8 @@ func (c Config) Validate() error {
 	var errs []error
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 
-	host, _, err := splitListen("listen", c.Listen)
-	switch {
-	case err != nil:
+	if err := c.checkListen("listen", c.Listen); err != nil {
 		errs = append(errs, err)
-	case !c.Insecure && !loopback(host) && c.Auth == "":
-		wrong("listen: %w: on %s everybody who reaches this machine could watch every camera; make users and certificates with `lensbus auth init` and name their folder with --auth, or accept it with --insecure", ErrInsecure, c.Listen)
 	}
 	const minPayload, maxPayload = 64 * KiB, 64 * MiB // 64 MiB is the server's own ceiling
 	if c.MaxPayload < minPayload || c.MaxPayload > maxPayload {
@@ -181,24 +178,27 @@ func (c Config) Validate() error {
 	return errors.Join(append(errs, c.validateLeaf()...)...)
 }
 
+// checkListen refuses what is no HOST:PORT, and a host that others than this machine reach where nobody is
+// asked who he is. field is whose it is, for the error.
+func (c Config) checkListen(field, address string) error {
+	host, _, err := splitListen(field, address)
+	if err != nil {
+		return err
+	}
+	if !c.Insecure && !hostport.Loopback(host) && c.Auth == "" {
+		return fmt.Errorf("%s: %w: on %s everybody who reaches this machine could watch every camera; make users and certificates with `lensbus auth init` and name their folder with --auth, or accept it with --insecure", field, ErrInsecure, address)
+	}
+	return nil
+}
+
 // splitListen takes a HOST:PORT apart; field is whose, for the error.
-func splitListen(field, listen string) (host string, port int, err error) {
-	host, text, err := net.SplitHostPort(listen)
+func splitListen(field, address string) (host string, port int, err error) {
+	host, text, err := net.SplitHostPort(address)
 	if err == nil {
 		port, err = strconv.Atoi(text)
 	}
 	if err != nil || port < -1 || port > 65535 {
-		return "", 0, fmt.Errorf("%s: %q is not HOST:PORT, such as %s", field, listen, DefaultListen)
+		return "", 0, fmt.Errorf("%s: %q is not HOST:PORT, such as %s", field, address, DefaultListen)
 	}
 	return host, port, nil
-}
-
-// loopback says whether only this machine reaches host. A name is not looked up: what it means can
-// change after the check.
-func loopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Unmap().IsLoopback()
 }

@@ -43,12 +43,8 @@ const (
 func (c Config) validateLeaf() (errs []error) {
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if c.LeafListen != "" {
-		host, _, err := splitListen("leaf_listen", c.LeafListen)
-		switch {
-		case err != nil:
+		if err := c.checkListen("leaf_listen", c.LeafListen); err != nil {
 			errs = append(errs, err)
-		case !c.Insecure && !loopback(host) && c.Auth == "":
-			wrong("leaf_listen: %w: on %s everybody who reaches this machine could watch every camera; make users and certificates with `lensbus auth init` and name their folder with --auth, or accept it with --insecure", ErrInsecure, c.LeafListen)
 		}
 	}
 	if c.Domain != "" && !frame.ValidName(c.Domain) {

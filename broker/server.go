@@ -21,6 +21,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/lensbus/lensbus/auth"
+	"github.com/lensbus/lensbus/config/hostport"
 )
 
 // ErrStoreInUse is wrapped by Start's error where another broker runs on the same Store.
@@ -61,7 +62,7 @@ func Start(ctx context.Context, config Config, log *slog.Logger) (*Server, error
 		return nil, fmt.Errorf("broker: %w", err)
 	}
 	log.Info("broker is ready", "url", s.URL(), "store", keptIn(config))
-	if host, _, _ := splitListen("listen", config.Listen); !loopback(host) && config.Auth == "" {
+	if host, _, _ := splitListen("listen", config.Listen); !hostport.Loopback(host) && config.Auth == "" {
 		log.Warn("the broker has no authentication and no TLS: everybody who reaches it can watch every camera and publish as any", "listen", config.Listen)
 	}
 	return s, nil

@@ -12,6 +12,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/lensbus/lensbus/config/hostport"
 )
 
 // healthCommand is for what looks after processes and has no client for HTTP at hand: an image with
@@ -32,7 +34,7 @@ func (c *healthCommand) Run(ctx context.Context, s *session) error {
 	client := http.Client{Timeout: healthWait, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		// The question holds no secret and the certificate is for the names that others use.
-		TLSClientConfig: &tls.Config{InsecureSkipVerify: thisMachine(target.Hostname()), MinVersion: tls.VersionTLS12},
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: hostport.Loopback(target.Hostname()), MinVersion: tls.VersionTLS12},
 	}}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
 	if err != nil {
@@ -88,9 +90,4 @@ func healthURL(text string, env func(string) string) (*url.URL, error) {
 		target.Path = "/readyz"
 	}
 	return target, nil
-}
-
-func thisMachine(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }

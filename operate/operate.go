@@ -9,11 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/lensbus/lensbus/config/hostport"
 )
 
 // ErrInsecure is wrapped by the error that refuses numbers that everybody on the network could read.
@@ -55,20 +56,10 @@ func (c Config) Validate() error {
 		return fmt.Errorf("listen: %q is not HOST:PORT, such as 127.0.0.1:9464", c.Listen)
 	case (c.TLS.Certificate == "") != (c.TLS.Key == ""):
 		return errors.New("tls: certificate and key go together: give both files or none")
-	case !c.Insecure && !loopback(host) && (c.TokenFile == "" || c.TLS.Certificate == ""):
+	case !c.Insecure && !hostport.Loopback(host) && (c.TokenFile == "" || c.TLS.Certificate == ""):
 		return fmt.Errorf("listen: %w: on %s everybody who reaches this machine could read its numbers; give token_file and tls, listen on 127.0.0.1, or accept it with --insecure", ErrInsecure, c.Listen)
 	}
 	return nil
-}
-
-// loopback says whether only this machine reaches host. A name is not looked up: what it means can
-// change after the check.
-func loopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Unmap().IsLoopback()
 }
 
 // Registry returns one with the collectors, the version of the program, and what the Go runtime and

@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -20,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/lensbus/lensbus/auth"
+	"github.com/lensbus/lensbus/config/hostport"
 )
 
 // Deps are what is served.
@@ -80,7 +80,7 @@ func Handler(cfg Config, deps Deps) http.Handler {
 	host, _, _ := net.SplitHostPort(cfg.Listen) // Validate has checked it
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		if !answersTo(r.Host, loopback(host)) {
+		if !answersTo(r.Host, hostport.Loopback(host)) {
 			say(w, http.StatusMisdirectedRequest, "this server is not called that: use the address that it listens on")
 			return
 		}
@@ -126,15 +126,7 @@ func say(w http.ResponseWriter, status int, text string) {
 
 // answersTo checks a Host header. An address as the host cannot be another site's, a name can.
 func answersTo(host string, here bool) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	host = strings.ToLower(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"))
-	if !here || host == "localhost" {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Unmap().IsLoopback()
+	return !here || hostport.Loopback(hostport.Called(host))
 }
 
 // Run serves on cfg.Listen until ctx is done; nil then, and at once where cfg.Listen is empty. It
@@ -171,7 +163,7 @@ func Run(ctx context.Context, cfg Config, deps Deps, ready func(addr string)) er
 		return fmt.Errorf("metrics: listen on %s: %w", cfg.Listen, err)
 	}
 	switch host, _, _ := net.SplitHostPort(cfg.Listen); {
-	case loopback(host):
+	case hostport.Loopback(host):
 	case cfg.TokenFile == "":
 		deps.Log.Warn("insecure: the numbers have no authentication: everybody who reaches them can read which cameras there are", "listen", cfg.Listen)
 	case pair == nil:

@@ -4,13 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/lensbus/lensbus/auth"
+	"github.com/lensbus/lensbus/config/hostport"
 	"github.com/lensbus/lensbus/viewer/web/login"
 )
 
@@ -19,11 +19,11 @@ var ErrInsecure = errors.New("no authentication")
 
 // The defaults of [Config].
 const (
-	DefaultListen     = "127.0.0.1:8080"
-	DefaultMaxViewers = 1024
-	DefaultMaxPerson  = 256
-	DefaultMaxReplays = 48
-	DefaultMaxExports = 8
+	DefaultListen           = "127.0.0.1:8080"
+	DefaultMaxViewers       = 1024
+	DefaultMaxViewersPerson = 256
+	DefaultMaxReplays       = 48
+	DefaultMaxExports       = 8
 	// Of one address, and of one person.
 	DefaultMaxConnectionsAddress = 256
 	DefaultMaxReplaysPerson      = 16
@@ -35,7 +35,7 @@ const (
 	DefaultHeaderWait            = 10 * time.Second
 	DefaultIdle                  = time.Minute
 	DefaultMaxHeader             = 16 << 10
-	DefaultMaxConnsIdle          = 1024
+	DefaultMaxConnections        = 1024
 )
 
 // Config is the page's section of the configuration file. The zero value of a field is its
@@ -125,14 +125,14 @@ func (c Config) OrDefaults() Config {
 		}
 	}
 	orDefault(&c.MaxViewers, DefaultMaxViewers)
-	orDefault(&c.MaxViewersPerson, DefaultMaxPerson)
+	orDefault(&c.MaxViewersPerson, DefaultMaxViewersPerson)
 	orDefault(&c.MaxReplays, DefaultMaxReplays)
 	orDefault(&c.MaxReplaysPerson, DefaultMaxReplaysPerson)
 	orDefault(&c.MaxExports, DefaultMaxExports)
 	orDefault(&c.MaxExportsPerson, DefaultMaxExportsPerson)
 	orDefault(&c.MaxSessionsPerson, DefaultMaxSessionsPerson)
 	orDefault(&c.MaxConnectionsAddress, DefaultMaxConnectionsAddress)
-	orDefault(&c.MaxConnections, DefaultMaxConnsIdle)
+	orDefault(&c.MaxConnections, DefaultMaxConnections)
 	orDefault(&c.Stall, DefaultStall)
 	orDefault(&c.Linger, DefaultLinger)
 	orDefault(&c.PreviewFPS, DefaultPreviewFPS)
@@ -163,9 +163,9 @@ func (c Config) Validate() error {
 	switch {
 	case err != nil:
 		wrong("listen: %q is not HOST:PORT, such as %s", c.Listen, DefaultListen)
-	case !c.Insecure && !loopback(host) && c.People == "":
+	case !c.Insecure && !hostport.Loopback(host) && c.People == "":
 		wrong("listen: %w: on %s everybody who reaches this machine could watch every camera; make people and a certificate with `lensbus auth init` and `lensbus auth page add` and name their folder with --auth, or accept it with --insecure", ErrInsecure, c.Listen)
-	case !c.Insecure && !loopback(host) && c.TLS.Certificate == "":
+	case !c.Insecure && !hostport.Loopback(host) && c.TLS.Certificate == "":
 		wrong("listen: %w: on %s passwords and pictures would be read on the way; give tls.certificate and tls.key, or accept it with --insecure", ErrInsecure, c.Listen)
 	}
 	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
@@ -201,14 +201,4 @@ func between[T int | float64 | time.Duration](wrong func(string, ...any), field 
 	if !(v >= least && v <= most) { // so that NaN is wrong
 		wrong("%s: %v is outside %v to %v", field, v, least, most)
 	}
-}
-
-// loopback says whether only this machine reaches host. A name is not looked up: what it means can
-// change after the check.
-func loopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Unmap().IsLoopback()
 }

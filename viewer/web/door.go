@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/lensbus/lensbus/config/hostport"
 	"github.com/lensbus/lensbus/frame"
 	"github.com/lensbus/lensbus/viewer/web/login"
 )
@@ -177,7 +178,7 @@ type sessionAnswer struct {
 // nothing is encrypted.
 func (s *Server) insecure() bool {
 	host, _, _ := net.SplitHostPort(s.cfg.Listen) // Validate has checked it
-	return !loopback(host) && (s.door == nil || s.pair == nil)
+	return !hostport.Loopback(host) && (s.door == nil || s.pair == nil)
 }
 
 // serveSession says who is logged in. It is no error to be nobody.

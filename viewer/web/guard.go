@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/lensbus/lensbus/bus"
+	"github.com/lensbus/lensbus/config/hostport"
 	"github.com/lensbus/lensbus/frame"
 	"github.com/lensbus/lensbus/viewer/web/login"
 )
@@ -51,19 +52,16 @@ func (s *Server) guard(next http.Handler) http.Handler {
 // answersTo checks the Host header: a foreign page may have its own name resolve to this machine
 // and then read from here as "same origin". An address as the host cannot be used so, a name can.
 func (s *Server) answersTo(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	host = strings.ToLower(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"))
+	host = hostport.Called(host)
 	if host == "localhost" || slices.ContainsFunc(s.cfg.Hosts, func(h string) bool { return strings.EqualFold(h, host) }) {
 		return true
 	}
-	listen, _, _ := net.SplitHostPort(s.cfg.Listen) // Validate has checked it
-	if strings.EqualFold(listen, host) {
+	at, _, _ := net.SplitHostPort(s.cfg.Listen) // Validate has checked it
+	if strings.EqualFold(at, host) {
 		return true
 	}
-	if loopback(listen) {
-		return loopback(host)
+	if hostport.Loopback(at) {
+		return hostport.Loopback(host)
 	}
 	if _, err := netip.ParseAddr(host); err == nil || len(s.cfg.Hosts) > 0 || host == "" {
 		return err == nil
