@@ -41,3 +41,9 @@ export function setData(element, name, value) {
 export function setHidden(element, hidden) {
   if (element.hidden !== hidden) element.hidden = hidden;
 }
+
+// place puts an element so many pixels from the left, and makes it so wide where a width is given.
+export function place(element, left, width) {
+  element.style.left = `${left.toFixed(1)}px`;
+  if (width !== undefined) element.style.width = `${Math.max(0, width).toFixed(1)}px`;
+}

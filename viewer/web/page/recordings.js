@@ -4,10 +4,11 @@
 import { exportURL } from "./address.js";
 import { h, icon, setData, setHidden, setText } from "./dom.js";
 import { lasting } from "./format.js";
+import { gapLine } from "./lanes.js";
 import { exact, exactTime } from "./moment.js";
 import { Player, speeds } from "./player.js";
 import { sizes } from "./stretches.js";
-import { gapLine, Timeline } from "./timeline.js";
+import { Timeline } from "./timeline.js";
 
 const minute = 60_000;
 const hour = 60 * minute;

@@ -1,18 +1,15 @@
 // A scale of time with what is recorded on it: a lane for each camera, holes as holes, the playhead,
 // and a selection. It shows and is pointed at; what follows from that is its owner's.
 
-import { h, setData, setHidden, setText } from "./dom.js";
-import { because } from "./recorded.js";
-import { exact, ticks, time, whole } from "./moment.js";
-import { count, lasting } from "./format.js";
+import { h, place, setData, setHidden, setText } from "./dom.js";
+import { gapText, lanes } from "./lanes.js";
+import { exact, ticks } from "./moment.js";
 
 const minute = 60_000;
 const shortest = 10_000; // ms across the whole scale
 const longest = 30 * 366 * 24 * 60 * minute;
 const tickWidth = 84; // px for a mark and its text
-const leastMark = 2; // px of the smallest hole
 const zoomStep = 1.6;
-const mostLanes = 12; // beyond that one lane says where anything is
 
 export class Timeline {
   element;
@@ -203,38 +200,9 @@ export class Timeline {
   }
 
   #drawLanes() {
-    const lanes = this.#records.length > mostLanes ? [this.#records] : this.#records.map((record) => [record]);
-    setData(this.element, "lanes", String(lanes.length));
-    this.#lanes.replaceChildren(...lanes.map((records) => h("div", { class: "tl-lane", data: { camera: records.length === 1 ? records[0].id : "" } },
-      ...records.flatMap((record) => this.#marks(record, records.length === 1)))));
-  }
-
-  // marks are the stretches and holes of a camera that are in sight. Those that touch on the screen
-  // are one, so that there are never many more than pixels.
-  #marks(record, withGaps) {
-    const marks = [];
-    const add = (list, kind, least) => {
-      let open;
-      for (const item of list) {
-        if (item.to < this.from || item.from > this.to) continue;
-        const left = Math.max(-4, this.#x(item.from));
-        const right = Math.min(this.#width + 4, Math.max(this.#x(item.to), left + least));
-        if (open && left - open.right < 1 && open.key === String(item.reason ?? item.stream)) {
-          open.right = Math.max(open.right, right);
-          continue;
-        }
-        open = { left, right, kind, key: String(item.reason ?? item.stream), item };
-        marks.push(open);
-      }
-    };
-    add(record.spans, "span", 1);
-    if (withGaps) add(record.gaps, "gap", leastMark);
-    return marks.map(({ left, right, kind, item }) => {
-      const data = kind === "gap" ? { reason: item.reason } : { kept: item.stream ? "stream" : "file" };
-      const mark = h("i", { class: `tl-${kind}`, data: { ...data, from: item.from, to: item.to }, title: kind === "gap" ? gapText(item) : undefined });
-      place(mark, left, right - left);
-      return mark;
-    });
+    const drawn = lanes(this.#records, { from: this.from, to: this.to, width: this.#width, x: (moment) => this.#x(moment) });
+    setData(this.element, "lanes", String(drawn.length));
+    this.#lanes.replaceChildren(...drawn);
   }
 
   // text says what is at a moment.
@@ -385,20 +353,4 @@ export class Timeline {
   close() {
     this.#sizes.disconnect();
   }
-}
-
-// gapText says what is missing, in one line.
-export function gapText(gap) {
-  const missing = gap.missing > 0 ? `, ${count(gap.missing)} ${gap.missing === 1 ? "frame" : "frames"}` : "";
-  return `${because(gap.reason)} (${lastingShort(gap.to - gap.from)}${missing})`;
-}
-
-const lastingShort = (ms) => (ms < 10_000 ? `${(ms / 1000).toFixed(ms < 1000 ? 2 : 1)}\u00a0s` : lasting(ms));
-
-// gapLine says where a gap is and why.
-export const gapLine = (gap) => `${whole(gap.from)} to ${time(gap.to)}: ${gapText(gap)}`;
-
-function place(element, left, width) {
-  element.style.left = `${left.toFixed(1)}px`;
-  if (width !== undefined) element.style.width = `${Math.max(0, width).toFixed(1)}px`;
 }
