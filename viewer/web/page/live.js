@@ -3,6 +3,7 @@
 
 import { liveURL } from "./address.js";
 import { Backoff } from "./backoff.js";
+import { Socket } from "./socket.js";
 
 const timeEvery = 5000; // ms; also how a connection that died silently is noticed
 const timesAtFirst = 4; // one after the other, to know the clock soon
@@ -24,13 +25,10 @@ export class Live {
   #deadline; // of this try
   #asking; // interval of the time exchange
   #backoff = new Backoff();
-  #header; // of the frame whose picture comes next
-  #heard = 0;
   #times = 0; // that the server has told its time on this connection
 
-  // handlers: connected(), signal(message), and frame({header, blob, ack}). ack() tells the server
-  // that the frame is on the screen; it returns false where the connection is another by now.
-  // preview asks for the small pictures.
+  // handlers: connected(), signal(message), and frame({header, blob, ack}), of Socket. preview asks for the small
+  // pictures.
   constructor(id, clock, handlers, preview) {
     this.#id = id;
     this.#preview = preview;
@@ -65,43 +63,37 @@ export class Live {
 
   #connect() {
     this.#drop();
-    let socket;
     try {
-      socket = new WebSocket(liveURL(this.#id, this.#preview));
-    } catch { // refused by a policy of the browser
+      this.#socket = new Socket(liveURL(this.#id, this.#preview), {
+        opened: () => this.#opened(),
+        frame: (frame) => this.#frame(frame),
+        message: (message) => this.#message(message),
+        closed: () => this.#failed(),
+      });
+    } catch {
       this.#failed();
       return;
     }
-    socket.binaryType = "blob";
-    socket.onopen = () => this.#opened();
-    socket.onmessage = (event) => this.#message(socket, event.data);
-    socket.onclose = () => this.#failed();
-    this.#socket = socket;
     this.#deadline = setTimeout(() => this.#failed(), openWithin);
   }
 
-  // drop forgets the socket without waiting for a server that may not answer any more.
   #drop() {
     clearTimeout(this.#timer);
     clearTimeout(this.#deadline);
     clearInterval(this.#asking);
-    this.#timer = this.#asking = this.#header = undefined;
-    const socket = this.#socket;
-    this.#socket = undefined;
-    if (!socket) return;
-    socket.onopen = socket.onmessage = socket.onclose = null;
-    socket.close();
+    this.#socket?.close();
+    this.#timer = this.#asking = this.#socket = undefined;
   }
 
   #opened() {
     clearTimeout(this.#deadline);
     this.#become("open");
-    this.#heard = performance.now();
+    const socket = this.#socket;
     this.#handlers.connected();
     this.#times = 0;
     this.#askTime();
     this.#asking = setInterval(() => {
-      if (performance.now() - this.#heard > deadAfter) {
+      if (performance.now() - socket.heard > deadAfter) {
         this.#failed();
         return;
       }
@@ -121,42 +113,20 @@ export class Live {
     this.#timer = setTimeout(() => this.#connect(), ms);
   }
 
-  #send(message) {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
-  }
-
   #askTime() {
-    this.#send({ type: "time", t: this.#clock.now() });
+    this.#socket?.send({ type: "time", t: this.#clock.now() });
   }
 
-  #message(socket, data) {
-    this.#heard = performance.now();
-    if (typeof data !== "string") {
-      const header = this.#header;
-      this.#header = undefined;
-      if (!header) return; // a picture without a header says nothing
-      this.#backoff.reset();
-      this.#handlers.frame({ header, blob: data, ack: () => this.#ack(socket, header.n) });
-      return;
-    }
-    let message;
-    try {
-      message = JSON.parse(data);
-    } catch {
-      return;
-    }
-    if (message === null || typeof message !== "object") return;
-    if (message.type === "frame") this.#header = message;
-    else if (message.type === "signal") this.#handlers.signal(message);
+  #frame(frame) {
+    this.#backoff.reset();
+    this.#handlers.frame(frame);
+  }
+
+  #message(message) {
+    if (message.type === "signal") this.#handlers.signal(message);
     else if (message.type === "time") {
       this.#clock.add(message.t, message.server_ms, this.#clock.now());
       if (++this.#times < timesAtFirst) this.#askTime();
     }
-  }
-
-  #ack(socket, n) {
-    if (socket !== this.#socket) return false;
-    this.#send({ type: "ack", n });
-    return true;
   }
 }

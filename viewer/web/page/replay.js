@@ -3,6 +3,7 @@
 
 import { replayURL } from "./address.js";
 import { Backoff } from "./backoff.js";
+import { Socket } from "./socket.js";
 
 const pulseEvery = 5000; // ms
 const deadAfter = 12_000;
@@ -15,8 +16,6 @@ export class Replay {
   #timer;
   #pulse;
   #backoff = new Backoff();
-  #header; // of the frame whose picture comes next
-  #heard = 0;
   #closed = false;
 
   #number = 0; // of the newest command
@@ -27,7 +26,7 @@ export class Replay {
   #playing; // position to play from, when the socket opens; undefined: stand still
 
   // handlers: frame({header, blob, ack}), next(message), state(message) and lost(). What is of an
-  // older seek is left out; ack() as in Live.
+  // older seek is left out. frame is as Socket has it.
   constructor(id, clock, handlers) {
     this.#id = id;
     this.#clock = clock;
@@ -77,8 +76,8 @@ export class Replay {
 
   // send says whether the message has left.
   #send(message) {
-    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
-    this.#socket.send(JSON.stringify({ ...message, id: ++this.#number }));
+    if (!this.#socket?.send({ ...message, id: this.#number + 1 })) return false;
+    this.#number++;
     return true;
   }
 
@@ -86,45 +85,39 @@ export class Replay {
     this.#drop();
     if (this.#closed) return;
     this.#opening = this.#seek;
-    let socket;
     try {
-      socket = new WebSocket(replayURL(this.#id, this.#position, this.#speed));
-    } catch { // refused by a policy of the browser
+      this.#socket = new Socket(replayURL(this.#id, this.#position, this.#speed), {
+        opened: () => this.#opened(),
+        frame: (frame) => this.#frame(frame),
+        message: (message) => this.#message(message),
+        closed: () => this.#failed(),
+      });
+    } catch {
       this.#failed();
-      return;
     }
-    socket.binaryType = "blob";
-    socket.onopen = () => this.#opened();
-    socket.onmessage = (event) => this.#message(socket, event.data);
-    socket.onclose = () => this.#failed();
-    this.#socket = socket;
   }
 
   #drop() {
     clearTimeout(this.#timer);
     clearInterval(this.#pulse);
-    this.#timer = this.#pulse = this.#header = undefined;
-    const socket = this.#socket;
-    this.#socket = undefined;
-    if (!socket) return;
-    socket.onopen = socket.onmessage = socket.onclose = null;
-    socket.close();
+    this.#socket?.close();
+    this.#timer = this.#pulse = this.#socket = undefined;
   }
 
   #opened() {
-    this.#heard = performance.now();
     if (this.#opening !== this.#seek) { // somewhere else by now
       this.#number = Math.max(this.#number, this.#seek - 1);
       this.#seek = this.#number + 1;
       this.#send({ type: "seek", position_ms: this.#position });
     }
     if (this.#playing !== undefined) this.play(this.#playing, this.#speed);
+    const socket = this.#socket;
     this.#pulse = setInterval(() => {
-      if (performance.now() - this.#heard > deadAfter) {
+      if (performance.now() - socket.heard > deadAfter) {
         this.#failed();
         return;
       }
-      this.#socket?.send(JSON.stringify({ type: "time", t: this.#clock.now() }));
+      socket.send({ type: "time", t: this.#clock.now() });
     }, pulseEvery);
   }
 
@@ -141,37 +134,20 @@ export class Replay {
     return message.re >= this.#seek || (message.re === 0 && this.#opening === this.#seek);
   }
 
-  #message(socket, data) {
-    this.#heard = performance.now();
-    if (typeof data !== "string") {
-      const header = this.#header;
-      this.#header = undefined;
-      if (!header) return; // a picture without a header says nothing
-      const ack = () => this.#ack(socket, header.n);
-      if (this.#follows(header)) {
-        this.#backoff.reset();
-        this.#position = header.captured_ms;
-        this.#handlers.frame({ header, blob: data, ack });
-      } else ack();
+  #frame(frame) {
+    if (!this.#follows(frame.header)) {
+      frame.ack();
       return;
     }
-    let message;
-    try {
-      message = JSON.parse(data);
-    } catch {
-      return;
-    }
-    if (message === null || typeof message !== "object") return;
-    if (message.type === "frame") this.#header = message;
-    else if (message.type === "time") this.#clock.add(message.t, message.server_ms, this.#clock.now());
+    this.#backoff.reset();
+    this.#position = frame.header.captured_ms;
+    this.#handlers.frame(frame);
+  }
+
+  #message(message) {
+    if (message.type === "time") this.#clock.add(message.t, message.server_ms, this.#clock.now());
     else if (!this.#follows(message)) return;
     else if (message.type === "next") this.#handlers.next(message);
     else if (message.type === "state") this.#handlers.state(message);
-  }
-
-  #ack(socket, n) {
-    if (socket !== this.#socket) return false;
-    this.#socket.send(JSON.stringify({ type: "ack", n }));
-    return true;
   }
 }
