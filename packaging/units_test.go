@@ -92,6 +92,20 @@ func TestUnitsHaveUsers(t *testing.T) {
 	}
 }
 
+// The package's scripts restart, stop and forget every service; a template's instances they look for.
+func TestPackageKnowsItsUnits(t *testing.T) {
+	for _, script := range []string{"deb/postinst", "deb/prerm", "deb/postrm"} {
+		text := read(t, script)
+		for path := range units(t) {
+			name := filepath.Base(path)
+			if template := strings.Contains(name, "@"); template && !strings.Contains(text, strings.Replace(name, "@", "@*", 1)) ||
+				!template && !regexp.MustCompile(`(?m)^units='[^']*\b`+regexp.QuoteMeta(name)+`\b`).MatchString(text) {
+				t.Errorf("%s does not know %s", script, name)
+			}
+		}
+	}
+}
+
 func read(t *testing.T, path string) string {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Clean(path))
