@@ -115,13 +115,18 @@ func newFootageOf(t testing.TB, places *replays) *footage {
 
 func (g *footage) makeStream() {
 	g.t.Helper()
-	_, err := g.js.CreateStream(soon(g.t), jetstream.StreamConfig{
-		Name: "FRAMES_front", Subjects: []string{"cam.front.frame"}, Storage: jetstream.FileStorage, Discard: jetstream.DiscardOld,
-		MaxAge: time.Hour, MaxBytes: 256 << 20, MaxMsgSize: 8 << 20, AllowDirect: true, Duplicates: 2 * time.Minute,
+	const noStore jetstream.ErrorCode = 10049 // the server still removes the files of one of that name
+	g.until(func() bool {
+		_, err := g.js.CreateStream(soon(g.t), jetstream.StreamConfig{
+			Name: "FRAMES_front", Subjects: []string{"cam.front.frame"}, Storage: jetstream.FileStorage, Discard: jetstream.DiscardOld,
+			MaxAge: time.Hour, MaxBytes: 256 << 20, MaxMsgSize: 8 << 20, AllowDirect: true, Duplicates: 2 * time.Minute,
+		})
+		refused := new(jetstream.APIError)
+		if err != nil && (!errors.As(err, &refused) || refused.ErrorCode != noStore) {
+			g.t.Fatal(err)
+		}
+		return err == nil
 	})
-	if err != nil {
-		g.t.Fatal(err)
-	}
 }
 
 func (g *footage) until(condition func() bool) {
