@@ -70,14 +70,27 @@ func (k *link) take(leg *leg) {
 	k.links.drop(leg)
 }
 
-// tell says of a leg that its camera is received apart.
-func (k *link) tell(leg *leg) {
-	if k.isApart() && !leg.told {
-		leg.told = true
-		k.log.Info("frames of a camera pile up on their way to the broker, and others do not: it is received apart, the newest frames only",
-			"camera", leg.live.id, "connection", k.purpose)
+// begin says, once, of a leg on a link apart that it is there, and waits until what piled up has gone: for as long as
+// the newest frame was late. What is asked for before that comes behind it, if anybody waits so long.
+func (k *link) begin(ctx context.Context, leg *leg) {
+	if !k.isApart() || leg.begun {
+		return
 	}
+	leg.begun = true
+	k.log.Info("frames of a camera pile up on their way to the broker, and others do not: it is received apart, the newest frames only",
+		"camera", leg.live.id, "connection", k.purpose)
+	sleep(ctx, min(k.late(leg), mostDrain))
 }
+
+// late is by how much the leg's newest frame was late.
+func (k *link) late(leg *leg) time.Duration {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return leg.late.excess
+}
+
+// mostDrain bounds how long what has piled up is waited for: no more than that can be there, unless no link was to be had for long.
+const mostDrain = 3 * time.Second
 
 // open waits for the connection, unless it failed with err, and takes the legs that are leaving their links; until then
 // they stay there. It returns false where there is no connection in time, or nobody is leaving any more: the link is of
@@ -148,9 +161,10 @@ func (k *link) settle(l *leg) {
 	l.before = nil
 }
 
-// knows takes over what another leg of the same Live has learned of the server.
+// knows takes over what another leg of the same Live has learned of the server, and how old frames are at least.
 func (l *leg) knows(other *leg) {
-	l.answered = other.answered
+	l.late = other.late
+	l.answered, l.kept = other.answered, other.kept
 	if other.isRefused() {
 		close(l.refused)
 		l.direct = false

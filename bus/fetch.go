@@ -29,7 +29,7 @@ func (k *link) fetch(ctx context.Context, nc *nats.Conn, hold time.Duration) err
 	defer cancel()
 	turn := make(chan struct{}, 1) // one picture on the link at a time: two would both take twice as long
 	k.each(inner, func(ctx context.Context, leg *leg) {
-		k.tell(leg)
+		k.begin(ctx, leg)
 		for ctx.Err() == nil {
 			wait := k.fetchOne(ctx, nc, leg, turn, hold > 0)
 			if took := time.Since(began); took >= hold && (k.fits(took) || k.isApart() && took >= tryApart) && k.isTimed(ctx, nc, turn) {
@@ -117,6 +117,8 @@ func (k *link) fetchOne(ctx context.Context, nc *nats.Conn, leg *leg, turn chan 
 	defer k.mu.Unlock()
 	leg.asked = true
 	leg.empty = errors.Is(err, errEmpty)
+	leg.kept = leg.kept || err == nil
+	leg.askedAt = time.Now()
 	leg.answered = leg.answered || err == nil || isRejected || errors.Is(err, ErrNoPicture)
 	if err != nil {
 		leg.direct = leg.answered && !leg.isRefused() && !errors.Is(err, ErrNoPicture)
@@ -131,7 +133,9 @@ func (k *link) fetchOne(ctx context.Context, nc *nats.Conn, leg *leg, turn chan 
 // awaitOne is the fetch for servers without JetStream, and for previews: a subscription that the server ends after
 // one message, so that nothing can queue behind it. What the link carries shows less well, because
 // the wait for the next frame is part of the time; so it begins at a random moment between two
-// frames, and the best of several counts.
+// frames, and the best of several counts. Where the server has the frames from another one, that may have
+// sent more before it heard that one is enough, and the next would wait behind them: a frame that was late says
+// for how long.
 func (k *link) awaitOne(ctx context.Context, nc *nats.Conn, leg *leg) time.Duration {
 	asked := time.Now()
 	sub, err := nc.SubscribeSync(leg.live.subject())
@@ -156,7 +160,9 @@ func (k *link) awaitOne(ctx context.Context, nc *nats.Conn, leg *leg) time.Durat
 	leg.awaited++
 	k.roomy.observe(len(f.Data), time.Since(asked), k.roundTrip)
 	leg.pace.fetched(f.Epoch, f.Seq, f.Captured, len(f.Data))
-	return rand.N(leg.pace.orAssumed())
+	now := time.Now()
+	leg.late.observe(now, now.Sub(leg.left(&f)))
+	return max(rand.N(leg.pace.orAssumed()), min(leg.late.excess, mostWait))
 }
 
 // Where pictures can only be awaited, what a link carries shows after a few of them; a camera that

@@ -19,11 +19,11 @@ type lateness struct {
 	began              time.Time     // of this window
 	over               int           // frames in a row that were late
 	first              time.Time     // when the first frame came
+	excess             time.Duration // by how much the newest frame is older than the least
 
 	// Of the frames in a row that were late:
 	since  time.Time     // when the first of them came, or growAgain was called
-	excess time.Duration // by how much the newest is late
-	lowest time.Duration // and by how much the least late one
+	lowest time.Duration // by how much the least late one was
 	grown  time.Time     // since when that has grown by mustGrow and more; zero: it has not
 }
 
@@ -37,14 +37,14 @@ func (l *lateness) observe(now time.Time, age time.Duration) bool {
 		l.began, l.leastBefore, l.least = now, l.least, age
 	}
 	l.least = min(l.least, age)
-	excess := age - min(l.least, l.leastBefore)
-	if excess < lateAfter {
+	l.excess = age - min(l.least, l.leastBefore)
+	if l.excess < lateAfter {
 		l.over, l.since, l.grown = 0, time.Time{}, time.Time{}
 		return false
 	}
 	l.over++
-	l.grow(now, excess)
-	return l.over >= lateFrames || excess >= lateAtOnce
+	l.grow(now)
+	return l.over >= lateFrames || l.excess >= lateAtOnce
 }
 
 // How much later the frames must have become, one after the other, and for how long, that it is no accident.
@@ -53,15 +53,14 @@ const (
 	growAfter = time.Second
 )
 
-// grow takes by how much the newest frame is late.
-func (l *lateness) grow(now time.Time, excess time.Duration) {
-	l.excess = excess
+// grow takes a frame that is late.
+func (l *lateness) grow(now time.Time) {
 	if l.since.IsZero() {
 		l.growAgain(now)
 	}
-	l.lowest = min(l.lowest, excess)
+	l.lowest = min(l.lowest, l.excess)
 	switch {
-	case excess-l.lowest < mustGrow:
+	case l.excess-l.lowest < mustGrow:
 		l.grown = time.Time{}
 	case l.grown.IsZero():
 		l.grown = now

@@ -44,7 +44,7 @@ type leg struct {
 	// Guarded by link.mu:
 	before  *leg // of the same Live on another link, until something comes on this one
 	leaving bool // it is to go to a link that is being opened
-	told    bool // to people: it is apart
+	begun   bool // people have been told that it is apart
 	late    lateness
 	pace    pace
 	// direct is false where the server has no picture to fetch, as of a preview, or does not give
@@ -54,6 +54,8 @@ type leg struct {
 	answered bool          // whether the server has ever answered
 	awaited  int           // pictures that came without asking
 	empty    bool          // the server would keep a picture and has none so far
+	kept     bool          // the server has ever given a picture
+	askedAt  time.Time     // when that was last tried
 	refused  chan struct{} // closed when this user may not ask
 	denied   bool          // this user may not subscribe either: the Live has ended
 	piling   bool          // its newest frame was late
