@@ -280,6 +280,9 @@ func checkServer(server string) error {
 	return nil
 }
 
+// CredentialsPath is where a user's credentials are made. They need not be there any more.
+func (f *Folder) CredentialsPath(user string) string { return f.Path(f.credentialsName(user)) }
+
 func (f *Folder) credentialsName(user string) string {
 	return filepath.Join(CredentialsDir, user+".creds")
 }

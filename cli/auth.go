@@ -80,11 +80,7 @@ func (c *authInitCommand) Run(s *session) error {
 	if name, err := os.Hostname(); err == nil && name != "" && !slices.Contains(hosts, name) {
 		hosts = append(hosts, name)
 	}
-	server := c.Server
-	if server == "" && len(c.Host) > 0 {
-		server = "tls://" + c.Host[0] + ":4222"
-	}
-	path, err := folder.Init(auth.InitOptions{Hosts: hosts, Server: server, Admin: c.Admin})
+	path, err := folder.Init(auth.InitOptions{Hosts: hosts, Server: brokerURL(c.Server, c.Host), Admin: c.Admin})
 	if errors.Is(err, auth.ErrName) {
 		return usage(err)
 	}
@@ -93,6 +89,15 @@ func (c *authInitCommand) Run(s *session) error {
 	}
 	_, err = fmt.Fprintf(s.Stdout, "admin's credentials: %s\nstart the broker with: lensbus broker --auth %s\n", path, folder.Path(""))
 	return err
+}
+
+// brokerURL is the URL that was given, else that of a broker with a certificate at the first of the hosts; ""
+// without any.
+func brokerURL(given string, hosts []string) string {
+	if given == "" && len(hosts) > 0 {
+		return "tls://" + hosts[0] + ":4222"
+	}
+	return given
 }
 
 // issueFlags say what goes into credentials.
@@ -114,7 +119,7 @@ func (i issueFlags) options(folder *auth.Folder) auth.AddOptions {
 		if u.Role != auth.Admin {
 			continue
 		}
-		if c, err := auth.ReadCredentials(folder.Path(filepath.Join(auth.CredentialsDir, u.Name+".creds"))); err == nil {
+		if c, err := auth.ReadCredentials(folder.CredentialsPath(u.Name)); err == nil {
 			o.Server = c.Server
 			return o
 		}
@@ -133,7 +138,7 @@ type authAddCommand struct {
 
 func (c *authAddCommand) Run(s *session) error {
 	u := auth.User{Name: c.Name, Role: auth.Role(c.Role), Durable: c.Durable}
-	if _, err := frame.ParseCameraID(u.Durable); u.Durable != "" && (err != nil || u.Role != auth.Recorder) {
+	if u.Durable != "" && (!frame.ValidName(u.Durable) || u.Role != auth.Recorder) {
 		return usage(errors.New("--durable is for a recorder: 1 to 32 of a-z, 0-9, '_' and '-', starting with a letter or digit"))
 	}
 	cameras := c.Cameras

@@ -46,10 +46,7 @@ func (c *authEnsureCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	server := c.Server
-	if server == "" && len(c.Host) > 0 {
-		server = "tls://" + c.Host[0] + ":4222"
-	}
+	server := brokerURL(c.Server, c.Host)
 	if err := c.tell(folder, c.ensureUsers(s, folder, users, server)); err != nil {
 		return err
 	}
@@ -167,7 +164,7 @@ func (c *authEnsureCommand) ensureUser(s *session, folder *auth.Folder, u auth.U
 	if u.Role == auth.Site {
 		server = leafServer(server)
 	}
-	path := credentialsPath(folder, u.Name)
+	path := folder.CredentialsPath(u.Name)
 	at := slices.IndexFunc(users, func(other auth.User) bool { return other.Name == u.Name })
 	_, missing := os.Lstat(path)
 	switch {
@@ -190,13 +187,9 @@ func (c *authEnsureCommand) ensureUser(s *session, folder *auth.Folder, u auth.U
 	return c.handOut(s, path, u.Name)
 }
 
-func credentialsPath(folder *auth.Folder, name string) string {
-	return folder.Path(filepath.Join(auth.CredentialsDir, name+".creds"))
-}
-
 // redirect makes the URL in credentials that are there already the one that is asked for, where one is.
 func (c *authEnsureCommand) redirect(s *session, folder *auth.Folder, name, server string) error {
-	if _, err := os.Lstat(credentialsPath(folder, name)); server == "" || errors.Is(err, fs.ErrNotExist) { // taken elsewhere
+	if _, err := os.Lstat(folder.CredentialsPath(name)); server == "" || errors.Is(err, fs.ErrNotExist) { // taken elsewhere
 		return nil
 	}
 	changed, err := folder.Redirect(name, server)

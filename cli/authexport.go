@@ -92,8 +92,7 @@ func (c *authExportCommand) sign(s *session, folder *auth.Folder, users []auth.U
 }
 
 func (c *authExportCommand) signOne(issuer *auth.Issuer, folder *auth.Folder, u auth.User, ca []byte) (string, error) {
-	name := u.Name + ".creds"
-	credentials, err := auth.ReadCredentials(folder.Path(filepath.Join(auth.CredentialsDir, name)))
+	credentials, err := auth.ReadCredentials(folder.CredentialsPath(u.Name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("%s: its credentials are not in the folder any more: put them back, or `lensbus auth rotate %s`", u.Name, u.Name)
 	}
@@ -106,7 +105,7 @@ func (c *authExportCommand) signOne(issuer *auth.Issuer, folder *auth.Folder, u 
 	if credentials, err = issuer.Sign(credentials); err != nil {
 		return "", err
 	}
-	path := filepath.Join(c.Out, name)
+	path := filepath.Join(c.Out, u.Name+".creds")
 	return path, auth.WriteFile(path, credentials.Encode(), 0o600)
 }
 

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -159,9 +158,7 @@ func (c *provisionCommand) provision(ctx context.Context, conn *bus.Conn, id fra
 
 func (c *provisionCommand) show(s *session, done provisioning) error {
 	if c.JSON {
-		encoder := json.NewEncoder(s.Stdout)
-		encoder.SetIndent("", "  ")
-		if err := encoder.Encode(done); err != nil {
+		if err := printJSON(s.Stdout, done); err != nil {
 			return fmt.Errorf("write: %w", err)
 		}
 		return nil

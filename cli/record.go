@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -187,7 +186,7 @@ func (c *recordCommand) verify(ctx context.Context, s *session, dir string) erro
 		return err
 	}
 	if c.JSON {
-		err = c.print(s, found)
+		err = printJSON(s.Stdout, found)
 	} else {
 		for _, bad := range found.Damaged {
 			for _, d := range bad.Damage {
@@ -244,7 +243,7 @@ func (c *recordCommand) reindex(ctx context.Context, s *session, dir string) (er
 		s.log.Warn(what, "file", bad.Path, "problem", bad.Problem)
 	}
 	if c.JSON {
-		err = c.print(s, done)
+		err = printJSON(s.Stdout, done)
 	} else {
 		_, err = fmt.Fprintf(s.Stdout, "%d segments, %d frames, %d bytes are in the index of %s\n", done.Segments, done.Frames, done.Bytes, dir)
 	}
@@ -252,10 +251,4 @@ func (c *recordCommand) reindex(ctx context.Context, s *session, dir string) (er
 		return fmt.Errorf("write: %w", err)
 	}
 	return nil
-}
-
-func (c *recordCommand) print(s *session, v any) error {
-	encoder := json.NewEncoder(s.Stdout)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(v)
 }

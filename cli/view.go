@@ -54,7 +54,7 @@ func (c *viewCommand) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	if own := conn.Scope(); len(f.View.Cameras) == 0 && playback == nil {
-		f.View.Cameras = own[:min(len(own), 64)]
+		f.View.Cameras = own[:min(len(own), window.MostCameras)]
 	}
 	metrics := window.NewMetrics()
 	return s.use(conn, func() error {
@@ -106,5 +106,5 @@ func (s *session) recordedCameras(ctx context.Context, conn *bus.Conn) ([]frame.
 	if len(ids) == 0 {
 		return nil, errors.New("no recorder answers: start one with `lensbus record`")
 	}
-	return ids[:min(len(ids), 64)], nil
+	return ids[:min(len(ids), window.MostCameras)], nil
 }

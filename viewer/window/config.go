@@ -32,8 +32,9 @@ type Deps struct {
 	Playback *Playback
 }
 
-// mostCameras bounds what strangers on the bus can make a window that shows all cameras hold.
-const mostCameras = 64
+// MostCameras is how many cameras a window shows: it bounds what strangers on the bus can make one that shows
+// all of them hold.
+const MostCameras = 64
 
 // Validate checks c, the defaults included. Its errors name the field.
 func (c Config) Validate() error {
@@ -41,8 +42,8 @@ func (c Config) Validate() error {
 	if c.MaxFPS < 0 || c.MaxFPS > 240 {
 		errs = append(errs, fmt.Errorf("max_fps %d: want 1 to 240, or 0 for the default of 60", c.MaxFPS))
 	}
-	if len(c.Cameras) > mostCameras {
-		errs = append(errs, fmt.Errorf("cameras: %d are given, a window shows at most %d", len(c.Cameras), mostCameras))
+	if len(c.Cameras) > MostCameras {
+		errs = append(errs, fmt.Errorf("cameras: %d are given, a window shows at most %d", len(c.Cameras), MostCameras))
 	}
 	seen := make(map[frame.CameraID]bool)
 	for _, id := range c.Cameras {

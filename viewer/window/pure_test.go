@@ -16,7 +16,7 @@ import (
 func TestGridFillsAndStaysInside(t *testing.T) {
 	for _, area := range []image.Point{{1280, 720}, {400, 900}, {3840, 2160}, {300, 200}, {40, 30}} {
 		for _, aspect := range []float64{16.0 / 9, 4.0 / 3, 1, 0.5} {
-			for n := 1; n <= mostCameras; n++ {
+			for n := 1; n <= MostCameras; n++ {
 				tiles := grid(n, area, aspect)
 				if len(tiles) != n {
 					t.Fatalf("%d tiles in %v: got %d", n, area, len(tiles))

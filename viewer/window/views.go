@@ -7,6 +7,7 @@ import (
 	"image"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/lensbus/lensbus/bus"
@@ -17,7 +18,6 @@ import (
 // window is the window's state. It belongs to the goroutine that runs it; feeds and jobs lead to
 // the others.
 type window struct {
-	groups
 	cfg     Config
 	deps    Deps
 	backend backend
@@ -26,6 +26,8 @@ type window struct {
 	paint   painter
 	jobs    chan *feed // a feed is in it once at most, so that sending never waits
 	saved   chan words // what became of a snapshot
+
+	decoders, saving sync.WaitGroup // close waits for both
 
 	views   []*view
 	zoomed  frame.CameraID // empty: none
@@ -71,7 +73,7 @@ func (w *window) follow(ctx context.Context) error {
 		for _, c := range w.cameras.List() {
 			ids = append(ids, c.ID)
 		}
-		ids = ids[:min(len(ids), mostCameras)]
+		ids = ids[:min(len(ids), MostCameras)]
 	}
 	if slices.EqualFunc(ids, w.views, func(id frame.CameraID, v *view) bool { return v.feed.id == id }) {
 		return nil

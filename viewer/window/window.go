@@ -7,7 +7,6 @@ import (
 	"os"
 	"runtime"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/lensbus/lensbus/viewer"
@@ -59,7 +58,7 @@ func run(ctx context.Context, cfg Config, deps Deps, b backend) error {
 
 	w := &window{
 		cfg: cfg, deps: deps, backend: b, cameras: cameras, began: time.Now(),
-		paint: painter{text}, jobs: make(chan *feed, mostCameras), saved: make(chan words, 1),
+		paint: painter{text}, jobs: make(chan *feed, MostCameras), saved: make(chan words, 1),
 	}
 	defer w.close()
 	if p := deps.Playback; p != nil {
@@ -147,10 +146,4 @@ func (w *window) close() {
 		}
 	}
 	w.saving.Wait()
-}
-
-// groups that close waits for.
-type groups struct {
-	decoders sync.WaitGroup
-	saving   sync.WaitGroup
 }
