@@ -287,6 +287,8 @@ func TestWrongOptions(t *testing.T) {
 	for name, o := range map[string]bus.Options{
 		"no URL":          {Server: "nats://user:hunter2@"},
 		"scheme":          {Server: "http://user:hunter2@localhost"},
+		"port":            {Server: "nats://user:hunter2@localhost:99999"},
+		"address":         {Server: "nats://user:hunter2@2001:db8::1"},
 		"both":            {Server: "nats://localhost", Context: "x"},
 		"second of two":   {Server: "nats://localhost,ftp://localhost"},
 		"unknown context": {Context: "no-such-context"},

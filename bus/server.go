@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -95,7 +96,7 @@ func checkURLs(servers string) error {
 			s = "nats://" + s
 		}
 		u, err := url.Parse(s)
-		if err != nil || u.Hostname() == "" {
+		if err != nil || u.Hostname() == "" || !isPort(u.Port()) || strings.Count(u.Host, ":") > 1 && u.Host[0] != '[' {
 			return fmt.Errorf("NATS server URL %d is not one: want nats://HOST:PORT, tls://HOST:PORT or ws(s)://HOST:PORT", i+1)
 		}
 		switch u.Scheme {
@@ -105,6 +106,12 @@ func checkURLs(servers string) error {
 		}
 	}
 	return nil
+}
+
+// isPort says whether port is one, or none is said.
+func isPort(port string) bool {
+	n, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil && n > 0
 }
 
 // environmentOptions reads the variables that NATS's own tools read.

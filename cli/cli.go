@@ -150,7 +150,7 @@ func helpful(err error) string {
 	var parse *kong.ParseError
 	if errors.As(err, &parse) && parse.Context != nil {
 		if selected := parse.Context.Selected(); selected != nil {
-			return "lensbus " + selected.Name
+			return selected.FullPath()
 		}
 	}
 	return "lensbus"

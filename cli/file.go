@@ -81,12 +81,17 @@ type cameraFlags struct {
 // all are recorded but those of which the file says that they are not.
 func (c cameraFlags) addTo(f *file) error {
 	var errs []error
+	given := make(map[frame.CameraID]bool)
 	for _, text := range c.Camera {
 		id, camera, err := parseCamera(text, f)
+		if err == nil && given[id] {
+			err = fmt.Errorf("%s: given twice, and one of the two would be left out", id)
+		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("--camera: %w", err))
 			continue
 		}
+		given[id] = true
 		if f.Cameras == nil {
 			f.Cameras = make(map[frame.CameraID]publisher.CameraConfig)
 		}
