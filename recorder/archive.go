@@ -1,6 +1,7 @@
 package recorder
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -22,6 +23,8 @@ type archive struct {
 	// segments returns the closed ones that have something in a stretch of time, by Start; a zero
 	// from or to is no limit on that side.
 	segments func(ctx context.Context, from, to time.Time) ([]segment.Info, error)
+	// page returns the first of these that come after one of them, as the index does; nil: segments is asked.
+	page func(ctx context.Context, from, to time.Time, after segment.Info, most int) ([]segment.Info, error)
 	// last returns the closed one that was written last; false where there is none.
 	last func(ctx context.Context) (segment.Info, bool, error)
 	// writing is the segment that is being written, as far as it is on disk; false where there is none.
@@ -41,7 +44,52 @@ type archive struct {
 func (a *archive) files(ctx context.Context, from, to time.Time) ([]segment.Info, error) {
 	// In this order: one that is closed meanwhile is there twice, not missing.
 	now, _ := a.writing()
-	return a.filesWith(ctx, now, from, to)
+	more := append(a.pending(), now)
+	infos, err := a.segments(ctx, from, to)
+	if err != nil {
+		return nil, err
+	}
+	return withMore(infos, more, func(i segment.Info) bool { return overlaps(i, from, to) }), nil
+}
+
+// pageFiles is how many rows of the index are looked at in one go.
+const pageFiles = 256
+
+// filesAfter returns the first of what files returns, those that come after one of them, and which the last of them is
+// to go on after; more says whether there may be others.
+func (a *archive) filesAfter(ctx context.Context, from, to time.Time, after segment.Info) (infos []segment.Info, last segment.Info, more bool, err error) {
+	if a.page == nil {
+		infos, err = a.files(ctx, from, to)
+		return infos, after, false, err
+	}
+	now, _ := a.writing() // first, as in files
+	fresh := append(a.pending(), now)
+	if infos, err = a.page(ctx, from, to, after, pageFiles); err != nil {
+		return nil, after, false, err
+	}
+	if more = len(infos) == pageFiles; more {
+		last = infos[len(infos)-1]
+	}
+	return withMore(infos, fresh, func(i segment.Info) bool {
+		return overlaps(i, from, to) && inOrder(after, i) < 0 && (!more || inOrder(i, last) < 0)
+	}), last, more, nil
+}
+
+// inOrder compares two segments as the index does.
+func inOrder(a, b segment.Info) int {
+	return cmp.Or(a.Start.Compare(b.Start), strings.Compare(closedPath(a.Path), closedPath(b.Path)))
+}
+
+// withMore adds the segments that the index may not have got, where they belong there and are not there, by Start.
+func withMore(infos, more []segment.Info, belongs func(segment.Info) bool) []segment.Info {
+	for _, info := range more {
+		there := func(i segment.Info) bool { return closedPath(i.Path) == closedPath(info.Path) }
+		if info.Frames > 0 && belongs(info) && !slices.ContainsFunc(infos, there) {
+			infos = append(infos, info)
+		}
+	}
+	slices.SortStableFunc(infos, func(a, b segment.Info) int { return a.Start.Compare(b.Start) })
+	return infos
 }
 
 // pending returns the closed segments that the index has not got yet.
@@ -50,23 +98,6 @@ func (a *archive) pending() []segment.Info {
 		return nil
 	}
 	return a.unlisted()
-}
-
-// filesWith is files, where now is what writing has returned before.
-func (a *archive) filesWith(ctx context.Context, now segment.Info, from, to time.Time) ([]segment.Info, error) {
-	more := append(a.pending(), now)
-	infos, err := a.segments(ctx, from, to)
-	if err != nil {
-		return nil, err
-	}
-	for _, info := range more {
-		there := func(i segment.Info) bool { return closedPath(i.Path) == closedPath(info.Path) }
-		if info.Frames > 0 && overlaps(info, from, to) && !slices.ContainsFunc(infos, there) {
-			infos = append(infos, info)
-		}
-	}
-	slices.SortStableFunc(infos, func(a, b segment.Info) int { return a.Start.Compare(b.Start) })
-	return infos, nil
 }
 
 // overlaps says whether a segment has something between from (included) and to (excluded).

@@ -126,23 +126,6 @@ func spanOf(i segment.Info) frame.Span {
 	return frame.Span{From: i.Start, To: until(i), Frames: i.Frames, Bytes: i.Bytes, Width: i.Width, Height: i.Height, Kept: frame.KeptFile}
 }
 
-// holdings are what is in files. The recorder goes on while they are looked at: what it writes
-// meanwhile may be in files and after newest both, and is never in neither.
-type holdings struct {
-	now    segment.Info   // that is being written; no frames: none is
-	newest segment.Info   // that, or what last returns; no frames: there is none
-	files  []segment.Info // that have something in the stretch, now included, by Start
-}
-
-// hold looks at what is in files in a stretch of time.
-func (a *archive) hold(ctx context.Context, from, to time.Time) (h holdings, err error) {
-	if h.now, h.newest, err = a.newestWritten(ctx); err != nil {
-		return h, err
-	}
-	h.files, err = a.filesWith(ctx, h.now, from, to)
-	return h, err
-}
-
 // newestWritten is the segment that is being written, and the one that was written last, be it that; without frames
 // where there is none.
 func (a *archive) newestWritten(ctx context.Context) (now, newest segment.Info, err error) {
@@ -189,37 +172,4 @@ func (a *archive) streamSpan(ctx context.Context, file segment.Info) (frame.Span
 		gap, _ = gapBetween(lastEdge(file), edgeOf(f), usualInterval(file))
 	}
 	return span, gap, nil
-}
-
-// estimate is how much there is between two moments, about.
-func (a *archive) estimate(ctx context.Context, from, to time.Time) (frames uint64, bytes int64, err error) {
-	h, err := a.hold(ctx, from, to)
-	if err != nil {
-		return 0, 0, err
-	}
-	var perFrame int64
-	for _, i := range h.files {
-		share := 1.0
-		if whole := until(i).Sub(i.Start); whole > 0 {
-			begin, end := i.Start, until(i)
-			if from.After(begin) {
-				begin = from
-			}
-			if !to.IsZero() && to.Before(end) {
-				end = to
-			}
-			share = max(0, min(1, float64(end.Sub(begin))/float64(whole)))
-		}
-		frames += uint64(share * float64(i.Frames))
-		bytes += int64(share * float64(i.Bytes))
-		if i.Frames > 0 {
-			perFrame = i.Bytes / int64(i.Frames)
-		}
-	}
-	tail, _, err := a.streamSpan(ctx, h.newest)
-	if err == nil && tail.Frames > 0 && within(tail.From, tail.To, frame.RangesRequest{From: from, To: to}) {
-		frames += tail.Frames
-		bytes += int64(min(tail.Frames, 1<<32)) * perFrame
-	}
-	return frames, bytes, nil
 }

@@ -360,3 +360,30 @@ func TestReplayPassesNonsenseBy(t *testing.T) {
 	g.expect(r, 12, 16)
 	g.expectEnd(r)
 }
+
+// What is only in the stream has the gaps that a recorder will note: what came between two frames and was none is put
+// aside, and was not dropped.
+func TestReplayGapWhereTheStreamHasNoFrames(t *testing.T) {
+	g := newFootage(t, 0)
+	g.publish(20, plainScene(), time.Time{})
+	g.record(1, 10)
+	for range 3 {
+		if _, err := g.js.Publish(soon(t), "cam.front.frame", []byte("no frame")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	next := g.frames[19]
+	next.Seq, next.Captured = next.Seq+4, next.Captured.Add(400*time.Millisecond)
+	next.Data = testPicture(t, 64, 48, 30)
+	g.store(next)
+	replay := g.replay(bus.ReplayOptions{})
+	g.expect(replay, 1, 20)
+	f, err := replay.Next(soon(t))
+	if err != nil || f.Seq != next.Seq {
+		t.Fatalf("frame %d, %v", f.Seq, err)
+	}
+	if gap := replay.Gap(); gap == nil || gap.Reason != frame.GapRejected || gap.Missing != 3 {
+		t.Errorf("%+v", gap)
+	}
+	g.expectEnd(replay)
+}

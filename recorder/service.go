@@ -46,6 +46,9 @@ func serve(ctx context.Context, s served) (stop func(), err error) {
 		segments: func(ctx context.Context, from, to time.Time) ([]segment.Info, error) {
 			return s.Index.Segments(ctx, s.ID, from, to)
 		},
+		page: func(ctx context.Context, from, to time.Time, after segment.Info, most int) ([]segment.Info, error) {
+			return s.Index.Page(ctx, s.ID, from, to, after, most)
+		},
 		gaps: func(ctx context.Context, from, to time.Time) ([]frame.Gap, error) {
 			return s.Index.Gaps(ctx, s.ID, from, to)
 		},

@@ -26,6 +26,7 @@ type walker struct {
 	given    given
 	gaps     []frame.Gap // before the next frame, beyond what its number tells
 	vanished bool        // a segment was removed before it was read
+	rejected uint64      // messages of the stream that are no frames, since the last frame
 	jumped   uint64      // the place in the stream for whose sake the files were looked at again
 	checked  time.Time   // when the stream was last looked at for being made anew
 }
@@ -67,27 +68,31 @@ func (w *walker) fail(err error, yield func(past, error) bool) {
 	}
 }
 
-// readFiles yields what is in files after the last frame; false where no more is wanted.
+// readFiles yields what is in files after the last frame, some rows of the index after others; false where no more is wanted.
 func (w *walker) readFiles(ctx context.Context, yield func(past, error) bool) (bool, error) {
 	from := w.from
 	if w.current.Path != "" {
 		from = w.current.Start
 	}
-	infos, err := w.files(ctx, from, w.to)
-	if err != nil {
-		return false, err
-	}
-	for _, info := range infos {
-		if err := ctx.Err(); err != nil {
-			return false, context.Cause(ctx)
+	var last segment.Info
+	for more := true; more; {
+		var infos []segment.Info
+		var err error
+		if infos, last, more, err = w.filesAfter(ctx, from, w.to, last); err != nil {
+			return false, err
 		}
-		if w.isDone(info) {
-			continue
-		}
-		w.current = info
-		w.read[closedPath(info.Path)] = info.LastSeq
-		if !w.readFile(ctx, info, yield) {
-			return false, nil
+		for _, info := range infos {
+			if err := ctx.Err(); err != nil {
+				return false, context.Cause(ctx)
+			}
+			if w.isDone(info) {
+				continue
+			}
+			w.current = info
+			w.read[closedPath(info.Path)] = info.LastSeq
+			if !w.readFile(ctx, info, yield) {
+				return false, nil
+			}
 		}
 	}
 	return true, nil
@@ -165,7 +170,7 @@ func (w *walker) give(f frame.Frame, next edge, noted []frame.Gap, before func()
 			w.interval = (7*w.interval + max(f.Captured.Sub(w.last.captured), 0)) / 8
 		}
 	}
-	w.vanished = false
+	w.vanished, w.rejected = false, 0
 	w.last = next
 	return yield(p, nil)
 }
@@ -182,6 +187,7 @@ func (w *walker) readStream(ctx context.Context, yield func(past, error) bool) (
 	if w.history == nil {
 		return false, true, nil
 	}
+	w.rejected = 0 // what is after the last frame is read again
 	next, err := w.placeInStream(ctx)
 	if err != nil {
 		return false, false, w.unlessNone(ctx, err)
@@ -201,18 +207,30 @@ func (w *walker) readStream(ctx context.Context, yield func(past, error) bool) (
 		}
 		for _, m := range batch.Messages {
 			switch {
-			case m.Rejected != nil, m.Frame.Captured.Before(w.from):
+			case m.Rejected != nil:
+				w.rejected++
+				continue
+			case m.Frame.Captured.Before(w.from):
 				continue
 			case !w.to.IsZero() && !m.Frame.Captured.Before(w.to):
 				return false, false, nil
 			}
 			next := edgeOf(m)
-			if !w.give(m.Frame, next, nil, func() (frame.Gap, bool) { return gapBetween(w.last, next, w.interval) }, yield) {
+			if !w.give(m.Frame, next, nil, func() (frame.Gap, bool) { return w.streamGap(next) }, yield) {
 				return false, false, nil
 			}
 		}
 		next = batch.Next
 	}
+}
+
+// streamGap is what is missing before a frame of the stream, as the recorder will note it.
+func (w *walker) streamGap(next edge) (frame.Gap, bool) {
+	gap, ok := gapBetween(w.last, next, w.interval)
+	if gap.Reason == frame.GapOverrun && w.rejected > 0 && next.stored-w.last.stored-1 <= w.rejected {
+		gap.Reason = frame.GapRejected
+	}
+	return gap, ok
 }
 
 // placeInStream is the number of the stream to read on from.

@@ -262,6 +262,30 @@ func TestGapsBetweenSegments(t *testing.T) {
 	equal(t, gaps(t, x, "front"), []frame.Gap{{From: a.End, To: b.Start, Reason: frame.GapUnknown}, noted, damage})
 }
 
+// What is missing between segments is told as long as there is something after it, and not when nothing is left.
+func TestGapsGoWithTheLastSegment(t *testing.T) {
+	x := open(t)
+	a, b := recorded("front", noon), recorded("front", noon.Add(time.Hour))
+	other := frame.Gap{From: a.End, To: b.Start, Reason: frame.GapUnknown}
+	add(t, x, a, b)
+	for _, camera := range []frame.CameraID{"front", "back"} {
+		if err := addGap(t, x, camera, other); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, path := range []string{b.Path, a.Path} { // the newest first: the gap is after all that is left
+		if len(gaps(t, x, "front")) != 1 {
+			t.Errorf("before %s goes: %+v", path, gaps(t, x, "front"))
+		}
+		if _, ok, err := x.Remove(t.Context(), path); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+	}
+	if all := gaps(t, x, "front"); len(all) != 0 || len(gaps(t, x, "back")) != 1 {
+		t.Errorf("of a camera without segments is told %+v, of another one %+v", all, gaps(t, x, "back"))
+	}
+}
+
 func TestQueriesUseAnIndex(t *testing.T) {
 	x := open(t)
 	for query, want := range map[string][]string{
@@ -275,8 +299,9 @@ func TestQueriesUseAnIndex(t *testing.T) {
 		queryNewestAll: {"SCAN segments USING INDEX segments_oldest"},
 		queryStretches: {"segments_by_start (camera=? AND start_ns>? AND start_ns<?)", "segments_long (camera=? AND start_ns<?)"},
 		queryExtent:    {"COVERING INDEX segments_by_start (camera=?)"},
+		queryPage:      {"segments_by_start (camera=? AND start_ns>? AND start_ns<?)", "segments_long (camera=? AND start_ns>? AND start_ns<?)"},
 	} {
-		rows, err := x.read.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, "front", 1, 2, "")
+		rows, err := x.read.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, "front", 1, 2, "", "", 1)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -159,7 +159,7 @@ WHERE segment = (SELECT id FROM segments WHERE path = ?) ORDER BY start_ns, unti
 	err = t.exec(ctx, `DELETE FROM segments WHERE path = ?`, path)
 	if err == nil {
 		err = t.exec(ctx, `DELETE FROM gaps WHERE camera = ?1 AND segment IS NULL
-AND until_ns <= (SELECT min(start_ns) FROM segments WHERE camera = ?1)`, string(was.Camera))
+AND until_ns <= coalesce((SELECT min(start_ns) FROM segments WHERE camera = ?1), until_ns)`, string(was.Camera))
 	}
 	if err != nil {
 		return failed(err)
