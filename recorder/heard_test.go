@@ -35,6 +35,7 @@ func TestHearsayIsLetGo(t *testing.T) {
 	r := &recorder{
 		cfg: Config{Dir: g.dir}.OrDefaults(), deps: Deps{Bus: g.asker, Version: "0.0.0"}, log: silent(), index: g.index, folder: &Folder{Folder: g.folder, path: g.dir},
 		metrics: NewMetrics(), replays: newReplays(0, 0), cameras: make(map[frame.CameraID]*camera), left: make(map[frame.CameraID][]stuckPart), unindexed: make(map[frame.CameraID][]segment.Info),
+		harm: make(map[frame.CameraID]*harm),
 	}
 	defer r.endCameras()
 	both := []frame.CameraID{"stranger", "yard"}
@@ -50,5 +51,8 @@ func TestHearsayIsLetGo(t *testing.T) {
 	})
 	if r.camera("yard") == nil {
 		t.Error("a camera with a stream is let go")
+	}
+	if len(r.left)+len(r.unindexed)+len(r.harm) > 0 {
+		t.Errorf("of a stranger is left: %v, %v, %v", r.left, r.unindexed, r.harm)
 	}
 }

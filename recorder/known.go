@@ -233,6 +233,15 @@ func (k *known) addSegment(s segment.Info) {
 	}
 }
 
+// storedBy says that the newest frame of an epoch was stored by a moment, where the publisher's clock says later.
+func (k *known) storedBy(epoch string, at time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if e := k.epochs[epoch]; e != nil && at.Before(e.newest.at) {
+		e.newest.at = at
+	}
+}
+
 // numbersIn reads the numbers of a segment's frames, for known. What is damaged is not recorded.
 func (c *camera) numbersIn(path string) (all runs, err error) {
 	reader, err := c.r.folder.Open(path)

@@ -50,13 +50,15 @@ func (c *camera) lookBack(ctx context.Context) (segment.Info, error) {
 	for _, info := range c.unlisted() {
 		look(info)
 	}
-	if byTime.Path == byNumber.Path {
-		return byTime, nil
-	}
 	first, err := c.r.folder.written(byTime.Path)
-	second, err2 := c.r.folder.written(byNumber.Path)
-	if err2 == nil && (err != nil || second.After(first)) {
-		return byNumber, nil
+	if byTime.Path != byNumber.Path {
+		second, err2 := c.r.folder.written(byNumber.Path)
+		if err2 == nil && (err != nil || second.After(first)) {
+			byTime, first, err = byNumber, second, nil
+		}
+	}
+	if err == nil {
+		c.known.storedBy(byTime.Epoch, first)
 	}
 	return byTime, nil
 }

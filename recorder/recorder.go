@@ -18,8 +18,8 @@ import (
 // ([ErrFolder], [ErrFolderInUse]), at once. Whatever goes wrong later, with the disk, the broker or
 // what cameras send, is told in the log and by [Metrics.Ready], and tried again for ever.
 //
-// A camera takes at most about 32 MiB of memory: what is asked of the broker at a time and the part
-// that is being collected; usually it is the frames of two seconds.
+// A camera takes at most about 25 MiB of memory: what is asked of the broker at a time, the part that is
+// being collected and the one that is being written; usually it is the frames of two seconds.
 func Run(ctx context.Context, cfg Config, deps Deps) error {
 	if err := cfg.Validate(); err != nil {
 		return err

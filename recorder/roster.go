@@ -144,12 +144,25 @@ func (r *recorder) start(ctx context.Context, id frame.CameraID, idle bool) {
 		running.Wait()
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.left[id], r.unindexed[id] = c.left, c.unlisted()
-		r.harm[id] = c.harmLeft()
+		leave(r.left, id, c.left, len(c.left) > 0)
+		unlisted := c.unlisted()
+		leave(r.unindexed, id, unlisted, len(unlisted) > 0)
+		h := c.harmLeft()
+		leave(r.harm, id, h, h.known || len(h.lost) > 0 || h.gaps > 0)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.cameras[id] = c
+}
+
+// leave notes what is left of a camera that has ended, where there is something: whoever may say that a camera is
+// recorded can make any number of them come and go.
+func leave[T any](all map[frame.CameraID]T, id frame.CameraID, left T, something bool) {
+	if something {
+		all[id] = left
+	} else {
+		delete(all, id)
+	}
 }
 
 // endCameras ends all at the same time: each may have a part to write.

@@ -153,6 +153,11 @@ func (t *tape) append(ctx context.Context, s bus.Stored) error {
 	w, err := t.camera.r.folder.Create(&s.Frame, segment.Options{
 		Age: t.cfg.Segment, Bytes: int64(t.cfg.SegmentBytes), PartBytes: mostPartBytes,
 	})
+	if errors.Is(err, segment.ErrRefused) {
+		t.rejected++
+		t.camera.setAside(s, frame.ReasonHeader)
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -202,7 +202,7 @@ func (d *Folder) free(n Name) (Name, error) {
 		}
 		n.Copy = max(n.Copy+1, 2)
 	}
-	return n, fmt.Errorf("%w: %d segments that begin at %s", fs.ErrExist, maxCopies, n.Start)
+	return n, fmt.Errorf("%w: there are %d segments that begin at %s", ErrRefused, maxCopies, n.Start.Format(nameLayout))
 }
 
 // rename gives a file another state, under a name that is free, and makes the name safe. The name it

@@ -23,7 +23,8 @@ var (
 	// camera's own numbers: it has come twice, or late. The writer is as before.
 	ErrOrder = errors.New("frame out of order")
 	// ErrRefused is wrapped by [Folder.Create] and [Writer.Append] for a frame, or its gaps, that no
-	// segment takes: one of the rules of package frame is broken. The writer is as before.
+	// segment takes: one of the rules of package frame is broken, or there are too many segments that begin
+	// at the same nanosecond. The writer is as before.
 	ErrRefused = errors.New("not a frame that can be recorded")
 	// ErrClosed is wrapped by what is called on a [Writer] after Close or Abort.
 	ErrClosed = errors.New("segment is closed")

@@ -1,5 +1,3 @@
-//go:build linux || darwin
-
 package recorder
 
 import "golang.org/x/sys/unix"
