@@ -89,8 +89,9 @@ func (k *link) late(leg *leg) time.Duration {
 	return leg.late.excess
 }
 
-// mostDrain bounds how long what has piled up is waited for: no more than that can be there, unless no link was to be had for long.
-const mostDrain = 3 * time.Second
+// mostDrain bounds how long what has piled up is waited for. There can be more only where no link apart was to be had
+// for long, or the camera's clock runs away.
+const mostDrain = 5 * time.Second
 
 // open waits for the connection, unless it failed with err, and takes the legs that are leaving their links; until then
 // they stay there. It returns false where there is no connection in time, or nobody is leaving any more: the link is of

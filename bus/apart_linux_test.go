@@ -43,28 +43,30 @@ func guardedSite(t *testing.T) uplinked {
 	if _, err := folder.Init(auth.InitOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	above := startBroker(t, broker.Config{Auth: dir, LeafListen: "127.0.0.1:0"})
-	_, at, _ := strings.Cut(above.LeafURL(), "://")
-	uplink := newSlowUplink(t, at, 0)
-	user := func(u auth.User, server string) string {
-		path, err := folder.Add(u, auth.AddOptions{Server: server})
+	// All before there is a broker: it need not read them again then.
+	user := func(u auth.User) string {
+		path, err := folder.Add(u, auth.AddOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return path
 	}
-	credentials := func(role auth.Role, cameras ...frame.CameraID) bus.Options {
-		c, err := auth.ReadCredentials(user(auth.User{Name: "the-" + string(role), Role: role, Cameras: cameras}, above.URL()))
+	credentials := func(u auth.User) *auth.Credentials {
+		c, err := auth.ReadCredentials(user(u))
 		if err != nil {
 			t.Fatal(err)
 		}
-		return bus.Options{Credentials: &c}
+		return &c
 	}
-	below := startBroker(t, broker.Config{Uplink: broker.UplinkConfig{
-		Server: "tls://" + uplink.listener.Addr().String(), Creds: user(auth.User{Name: "site1", Role: auth.Site, Cameras: []frame.CameraID{"yard"}}, above.LeafURL()),
-	}})
+	viewer := credentials(auth.User{Name: "alice", Role: auth.Viewer, Cameras: []frame.CameraID{"yard", "hall"}})
+	operator := credentials(auth.User{Name: "operator", Role: auth.Admin})
+	atSite := user(auth.User{Name: "site1", Role: auth.Site, Cameras: []frame.CameraID{"yard"}})
+	above := startBroker(t, broker.Config{Auth: dir, LeafListen: "127.0.0.1:0"})
+	_, at, _ := strings.Cut(above.LeafURL(), "://")
+	uplink := newSlowUplink(t, at, 0)
+	below := startBroker(t, broker.Config{Uplink: broker.UplinkConfig{Server: "tls://" + uplink.listener.Addr().String(), Creds: atSite}})
 	eventually(t, below.Uplinked)
-	hub := connect(t, credentials(auth.Admin))
+	hub := connect(t, bus.Options{Server: above.URL(), Credentials: operator})
 	ctx, cancel := context.WithCancel(context.Background())
 	answering := make(chan struct{})
 	go func() {
@@ -77,7 +79,7 @@ func guardedSite(t *testing.T) uplinked {
 		})
 	}()
 	t.Cleanup(func() { cancel(); <-answering })
-	return uplinked{uplink, hub, connect(t, bus.Options{Server: below.URL()}), credentials(auth.Viewer, "yard", "hall")}
+	return uplinked{uplink, hub, connect(t, bus.Options{Server: below.URL()}), bus.Options{Server: above.URL(), Credentials: viewer}}
 }
 
 // Of a site whose uplink carries half of what a camera there sends, a viewer at the hub sees the present, also where
@@ -93,7 +95,7 @@ func TestAThinUplinkIsNoAffairOfOtherCameras(t *testing.T) {
 }
 
 func thinUplink(t *testing.T, at uplinked) (found hitch.Problems) {
-	const size, fps, pictures, bound = 40_000, 10, 40, 2 * time.Second
+	const size, fps, pictures, bound = 40_000, 10, 30, 2 * time.Second
 	yard, hall := newCamera(t, at.site, "yard", size), newCamera(t, at.hub, "hall", size)
 	_, _ = at.site.EnsureStream(context20(t), "yard")
 	_, _ = at.hub.EnsureStream(context20(t), "hall")

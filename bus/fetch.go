@@ -158,10 +158,12 @@ func (k *link) awaitOne(ctx context.Context, nc *nats.Conn, leg *leg) time.Durat
 		return 0
 	}
 	leg.awaited++
-	k.roomy.observe(len(f.Data), time.Since(asked), k.roundTrip)
 	leg.pace.fetched(f.Epoch, f.Seq, f.Captured, len(f.Data))
 	now := time.Now()
 	leg.late.observe(now, now.Sub(leg.left(&f)))
+	if leg.late.excess < lateAfter { // else it was on its way before it was asked for
+		k.roomy.observe(len(f.Data), now.Sub(asked), k.roundTrip)
+	}
 	return max(rand.N(leg.pace.orAssumed()), min(leg.late.excess, mostWait))
 }
 

@@ -32,9 +32,11 @@ func (l *lateness) observe(now time.Time, age time.Duration) bool {
 	switch {
 	case l.began.IsZero():
 		l.began, l.least, l.leastBefore = now, age, age
-		l.first = now
 	case now.Sub(l.began) > ageWindow:
 		l.began, l.leastBefore, l.least = now, l.least, age
+	}
+	if l.first.IsZero() {
+		l.first = now
 	}
 	l.least = min(l.least, age)
 	l.excess = age - min(l.least, l.leastBefore)

@@ -83,11 +83,16 @@ func (k *link) fetchNewest(ctx context.Context, nc *nats.Conn, leg *leg) {
 	}
 }
 
-// anew forgets how late frames of the leg were on an earlier connection.
+// anew forgets how late frames of the leg were on an earlier connection. How old they are at least is known of a link apart:
+// what piles up on the way to the broker is still there, and would be taken for the usual.
 func (k *link) anew(leg *leg) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	known := leg.late
 	leg.late = lateness{}
+	if k.isApart() {
+		leg.late.began, leg.late.least, leg.late.leastBefore = known.began, known.least, known.leastBefore
+	}
 }
 
 // arrived takes a message that came now through the leg's subscription, and the age of the frame where it is a new one. It
