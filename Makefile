@@ -81,6 +81,8 @@ DESTDIR ?=
 # Where zsh looks by itself; Debian's looks in vendor-completions for what comes by packages.
 zshdir  ?= $(prefix)/share/zsh/site-functions
 INSTALLED := $(DESTDIR)$(prefix)
+# Where systemd looks by itself: below /usr, and below /usr/local for any other prefix.
+systemdlib ?= $(if $(filter /usr,$(prefix:%/=%)),/usr,/usr/local)/lib
 
 # It copies what build has made and makes nothing: as root, no compiler runs and nothing here changes owner.
 .PHONY: install
@@ -93,13 +95,13 @@ install: ## Install what build has made: program, man pages, completions, system
 	install -D -m 0644 $(MANUAL)/lensbus.bash $(INSTALLED)/share/bash-completion/completions/lensbus
 	install -D -m 0644 $(MANUAL)/_lensbus $(DESTDIR)$(zshdir)/_lensbus
 	install -D -m 0644 $(MANUAL)/lensbus.fish $(INSTALLED)/share/fish/vendor_completions.d/lensbus.fish
-	install -d $(INSTALLED)/lib/systemd/system
+	install -d $(DESTDIR)$(systemdlib)/systemd/system
 	for unit in packaging/systemd/*.service; do \
-		to=$(INSTALLED)/lib/systemd/system/$${unit##*/}; \
+		to=$(DESTDIR)$(systemdlib)/systemd/system/$${unit##*/}; \
 		sed 's|/usr/bin/|$(prefix)/bin/|' $$unit >$$to && chmod 0644 $$to; \
 	done
-	install -D -m 0644 packaging/systemd/lensbus.sysusers $(INSTALLED)/lib/sysusers.d/lensbus.conf
-	install -D -m 0644 packaging/systemd/lensbus.tmpfiles $(INSTALLED)/lib/tmpfiles.d/lensbus.conf
+	install -D -m 0644 packaging/systemd/lensbus.sysusers $(DESTDIR)$(systemdlib)/sysusers.d/lensbus.conf
+	install -D -m 0644 packaging/systemd/lensbus.tmpfiles $(DESTDIR)$(systemdlib)/tmpfiles.d/lensbus.conf
 	for file in $$(find configs -type f -not -path 'configs/compose/*'); do \
 		install -D -m 0644 $$file $(INSTALLED)/share/doc/lensbus/examples/$${file#configs/}; \
 	done
@@ -108,7 +110,8 @@ install: ## Install what build has made: program, man pages, completions, system
 	done
 	install -d $(DESTDIR)/etc/lensbus/cameras
 	for file in packaging/etc/*.yaml packaging/etc/cameras/*.yaml; do \
-		to=$(DESTDIR)/etc/lensbus/$${file#packaging/etc/}; [ -e $$to ] || install -m 0644 $$file $$to; \
+		to=$(DESTDIR)/etc/lensbus/$${file#packaging/etc/}; \
+		[ -e $$to ] || { sed 's|/usr/share/|$(prefix)/share/|g' $$file >$$to && chmod 0644 $$to; }; \
 	done
 	@$(if $(DESTDIR),true,$(MAKE) --no-print-directory known)
 
@@ -116,8 +119,8 @@ install: ## Install what build has made: program, man pages, completions, system
 .PHONY: known
 known:
 	@if [ -d /run/systemd/system ] && [ "$$(id -u)" = 0 ]; then set -x; \
-		systemd-sysusers $(prefix)/lib/sysusers.d/lensbus.conf; \
-		systemd-tmpfiles --create $(prefix)/lib/tmpfiles.d/lensbus.conf; \
+		systemd-sysusers $(systemdlib)/sysusers.d/lensbus.conf; \
+		systemd-tmpfiles --create $(systemdlib)/tmpfiles.d/lensbus.conf; \
 		systemctl daemon-reload; \
 	else \
 		echo "Where systemd runs, as root: systemd-sysusers && systemd-tmpfiles --create lensbus.conf && systemctl daemon-reload"; \
@@ -129,8 +132,8 @@ uninstall: ## Take away what install has put there, but /etc/lensbus, recordings
 	rm -f $(INSTALLED)/bin/lensbus $(INSTALLED)/share/man/man1/lensbus.1.gz $(INSTALLED)/share/man/man1/lensbus-*.1.gz \
 		$(INSTALLED)/share/bash-completion/completions/lensbus $(DESTDIR)$(zshdir)/_lensbus \
 		$(INSTALLED)/share/fish/vendor_completions.d/lensbus.fish \
-		$(INSTALLED)/lib/sysusers.d/lensbus.conf $(INSTALLED)/lib/tmpfiles.d/lensbus.conf
-	for unit in packaging/systemd/*.service; do rm -f $(INSTALLED)/lib/systemd/system/$${unit##*/}; done
+		$(DESTDIR)$(systemdlib)/sysusers.d/lensbus.conf $(DESTDIR)$(systemdlib)/tmpfiles.d/lensbus.conf
+	for unit in packaging/systemd/*.service; do rm -f $(DESTDIR)$(systemdlib)/systemd/system/$${unit##*/}; done
 	rm -rf $(INSTALLED)/share/doc/lensbus
 	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ] && [ "$$(id -u)" = 0 ]; then systemctl daemon-reload; fi
 

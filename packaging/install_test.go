@@ -99,14 +99,15 @@ func TestInstallOnlyCopies(t *testing.T) {
 	installed := files(t, root)
 	share := "/opt/lens/share"
 	wants := []string{
-		"/opt/lens/bin/lensbus", "/opt/lens/lib/sysusers.d/lensbus.conf", "/opt/lens/lib/tmpfiles.d/lensbus.conf",
+		// systemd looks nowhere below /opt.
+		"/opt/lens/bin/lensbus", "/usr/local/lib/sysusers.d/lensbus.conf", "/usr/local/lib/tmpfiles.d/lensbus.conf",
 		share + "/man/man1/lensbus.1.gz", share + "/man/man1/lensbus-up.1.gz",
 		share + "/bash-completion/completions/lensbus", share + "/zsh/site-functions/_lensbus", share + "/fish/vendor_completions.d/lensbus.fish",
 		"/etc/lensbus/lensbus.yaml", "/etc/lensbus/cameras/example.yaml", share + "/doc/lensbus/examples/grafana/lensbus.json",
 		share + "/doc/lensbus/reference/config.md", share + "/doc/lensbus/guide/install.md",
 	}
 	for path := range units(t) {
-		wants = append(wants, "/opt/lens/lib/systemd/system/"+filepath.Base(path))
+		wants = append(wants, "/usr/local/lib/systemd/system/"+filepath.Base(path))
 	}
 	examples := files(t, "../configs")
 	if len(examples) < 20 || !slices.Contains(examples, "/scale/hub.yaml") || !slices.Contains(examples, "/kubernetes/20-broker.yaml") {
@@ -123,17 +124,23 @@ func TestInstallOnlyCopies(t *testing.T) {
 		}
 	}
 	// What the files for people name is there.
+	names := 0
 	for _, file := range []string{"lensbus.yaml", "recorder.yaml", "web.yaml", "broker.yaml", "cameras/example.yaml"} {
-		for _, named := range regexp.MustCompile(`/usr(/share/doc/lensbus/\S*[a-z])`).FindAllStringSubmatch(read(t, "etc/"+file), -1) {
-			if _, err := os.Stat(filepath.Join(root, "opt/lens", named[1])); err != nil {
+		text := read(t, filepath.Join(root, "etc/lensbus", file))
+		for _, named := range regexp.MustCompile(`/\S*/share/doc/lensbus/\S*[a-z]`).FindAllString(text, -1) {
+			if _, err := os.Stat(filepath.Join(root, named)); err != nil {
 				t.Errorf("%s: %v", file, err)
 			}
+			names++
 		}
-		for _, page := range regexp.MustCompile(`\b(lensbus[a-z-]*)\(1\)`).FindAllStringSubmatch(read(t, "etc/"+file), -1) {
+		for _, page := range regexp.MustCompile(`\b(lensbus[a-z-]*)\(1\)`).FindAllStringSubmatch(text, -1) {
 			if !slices.Contains(installed, share+"/man/man1/"+page[1]+".1.gz") {
 				t.Errorf("%s: no man page %s", file, page[1])
 			}
 		}
+	}
+	if names == 0 {
+		t.Error("no file for people names the documentation")
 	}
 	for path, text := range units(t) {
 		page := regexp.MustCompile(`\nDocumentation=man:([a-z-]+)\(1\) `).FindStringSubmatch(text)
@@ -141,7 +148,7 @@ func TestInstallOnlyCopies(t *testing.T) {
 			t.Errorf("%s: Documentation names no man page that there is: %q", path, page)
 		}
 	}
-	unit := read(t, filepath.Join(root, "opt/lens/lib/systemd/system/lensbus-web.service"))
+	unit := read(t, filepath.Join(root, "usr/local/lib/systemd/system/lensbus-web.service"))
 	if !strings.Contains(unit, "\nExecStart=/opt/lens/bin/lensbus web ") || strings.Contains(unit, "/usr/bin/") {
 		t.Errorf("the unit starts another program:\n%s", unit)
 	}
