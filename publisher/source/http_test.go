@@ -77,6 +77,22 @@ func openURL(t *testing.T, address string, env Env) (Source, error) {
 	return src, err
 }
 
+// openAt opens a camera that is asked so many times a second.
+func openAt(t *testing.T, address string, fps float64) Source {
+	t.Helper()
+	spec, err := Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec.FPS = fps
+	src, err := OpenHTTP(t.Context(), spec, Env{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = src.Close() })
+	return src
+}
+
 func mustOpenURL(t *testing.T, address string, env Env) Source {
 	t.Helper()
 	src, err := openURL(t, address, env)
@@ -270,15 +286,7 @@ func TestHTTPStill(t *testing.T) {
 			w.Header().Set("ETag", tag)
 			_, _ = w.Write(data)
 		})
-		spec, err := Parse(address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		spec.FPS = 200
-		src, err := OpenHTTP(t.Context(), spec, Env{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		src := openAt(t, address, 200)
 		if info := src.Info(); info.Format != "jpeg" || info.FPS != 200 || !info.Untouched {
 			t.Errorf("%q: info %+v", kind, info)
 		}
@@ -307,13 +315,7 @@ func TestHTTPStillModifiedSince(t *testing.T) {
 		w.Header().Set("Last-Modified", date)
 		_, _ = w.Write(noiseJPEG(t, 1, 16))
 	})
-	spec, _ := Parse(address)
-	spec.FPS = 100
-	src, err := OpenHTTP(t.Context(), spec, Env{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer src.Close()
+	openAt(t, address, 100)
 	if first, second := <-seen, <-seen; first != "" || second != date {
 		t.Errorf("asked with %q, then %q; want the date the second time", first, second)
 	}

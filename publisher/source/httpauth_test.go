@@ -154,15 +154,7 @@ func TestHTTPLoginStaleNonce(t *testing.T) {
 			w.Header().Set("Content-Type", "image/jpeg")
 			_, _ = w.Write(noiseJPEG(t, 1, 16))
 		})
-		spec, err := Parse(withLogin(address))
-		if err != nil {
-			t.Fatal(err)
-		}
-		spec.FPS = 200
-		src, err := OpenHTTP(t.Context(), spec, Env{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		src := openAt(t, withLogin(address), 200)
 		for range 8 {
 			mustNext(t, src)
 		}

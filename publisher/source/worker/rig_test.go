@@ -1,14 +1,12 @@
 package worker
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -16,6 +14,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/lensbus/lensbus/publisher/source"
+	"github.com/lensbus/lensbus/test/await"
+	"github.com/lensbus/lensbus/test/logbook"
 )
 
 // command runs this test binary as a capture process: see TestMain.
@@ -87,40 +87,15 @@ func failure(t testing.TB, mode string, env source.Env) error {
 	return err
 }
 
-// records is a log that can be looked at.
-type records struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (r *records) Write(p []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.text.Write(p)
-}
-
-func (r *records) String() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.text.String()
-}
-
-func (r *records) logger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(r, &slog.HandlerOptions{Level: slog.LevelDebug}))
+// debugging is all that is logged into the book.
+func debugging(log *logbook.Book) *slog.Logger {
+	return slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
 // eventually waits for a condition for which there is nothing to wait on.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	deadline := time.NewTimer(10 * time.Second)
-	defer deadline.Stop()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !condition() {
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			t.Fatalf("not within 10 s: %s", what)
-		}
+	if !await.True(10*time.Second, 5*time.Millisecond, condition) {
+		t.Fatalf("not within 10 s: %s", what)
 	}
 }

@@ -17,17 +17,18 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lensbus/lensbus/publisher/source"
+	"github.com/lensbus/lensbus/test/logbook"
 )
 
 func TestPicturesArriveAsTheChildMadeThem(t *testing.T) {
-	var log records
+	var log logbook.Book
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the log:\n%s", log.String())
 		}
 	})
 	var dropped atomic.Uint64
-	src := open(t, "camera", 300_000, source.Env{Camera: "front", Quality: 55, MaxBytes: 1 << 20, Log: log.logger(), Dropped: func(_ string, n uint64) { dropped.Add(n) }})
+	src := open(t, "camera", 300_000, source.Env{Camera: "front", Quality: 55, MaxBytes: 1 << 20, Log: debugging(&log), Dropped: func(_ string, n uint64) { dropped.Add(n) }})
 	want := source.Info{Width: 300_000, Height: 480, FPS: 29.97, Format: "MJPG", Warnings: []string{"front: quality 55, up to 1048576 bytes", "from rtsp://…@camera"}}
 	if diff := cmp.Diff(want, src.Info()); diff != "" {
 		t.Errorf("Info (-want +got):\n%s", diff)
