@@ -15,8 +15,8 @@ import (
 // not answer in time has no JetStream API that works; where it answers, a picture may take longer.
 const firstAnswer = 1500 * time.Millisecond
 
-// askAgain is when a server that had a picture before is asked for one again after it had none: where it asks another one
-// itself, that may have been too slow.
+// askAgain is when a server that had a picture before is asked for one again after it had none, while those that are
+// awaited come in time: where it asks another one itself, that may have been too slow.
 const askAgain = 5 * time.Second
 
 // mayAsk says whether the leg's picture is to be asked for, and how long to wait for it. Where one
@@ -24,7 +24,7 @@ const askAgain = 5 * time.Second
 func (k *link) mayAsk(leg *leg) (bool, time.Duration) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if leg.kept && !leg.isRefused() && time.Since(leg.askedAt) > askAgain {
+	if leg.kept && !leg.isRefused() && leg.late.excess < lateAfter && time.Since(leg.askedAt) > askAgain {
 		leg.direct = true
 	}
 	if leg.answered {
