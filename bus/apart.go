@@ -91,7 +91,7 @@ func (k *link) late(leg *leg) time.Duration {
 
 // mostDrain bounds how long what has piled up is waited for. There can be more only where no link apart was to be had
 // for long, or the camera's clock runs away.
-const mostDrain = 5 * time.Second
+const mostDrain = 3 * time.Second
 
 // open waits for the connection, unless it failed with err, and takes the legs that are leaving their links; until then
 // they stay there. It returns false where there is no connection in time, or nobody is leaving any more: the link is of
