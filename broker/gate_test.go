@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/lensbus/lensbus/auth"
+	"github.com/lensbus/lensbus/test/logbook"
 )
 
 // What a broker says of who may use it is what its server has taken. Where it takes it only the second
@@ -137,14 +138,14 @@ func TestUsersFileWithAWrongMode(t *testing.T) {
 }
 
 // guardedAndHeard is guarded, and what the broker says.
-func guardedAndHeard(t *testing.T) (*Server, *auth.Folder, *lockedBuffer) {
+func guardedAndHeard(t *testing.T) (*Server, *auth.Folder, *logbook.Book) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "auth")
 	folder := auth.Open(dir)
 	if _, err := folder.Init(auth.InitOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	log := new(lockedBuffer)
+	log := new(logbook.Book)
 	s, err := Start(t.Context(), Config{Listen: "127.0.0.1:0", Auth: dir}, slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,9 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/lensbus/lensbus/test/await"
+	"github.com/lensbus/lensbus/test/logbook"
 )
 
 // smallVolume is a file system of its own of that many MiB.
@@ -34,7 +37,7 @@ func smallVolume(t *testing.T, mebibytes int) string {
 // without a restart of the broker, and what was confirmed is there.
 func TestFullDisk(t *testing.T) {
 	volume := smallVolume(t, 24)
-	var log lockedBuffer
+	var log logbook.Book
 	s, err := Start(t.Context(), Config{Listen: "127.0.0.1:0", Store: filepath.Join(volume, "nats"), MaxPayload: MiB}, slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
 		t.Fatal(err)
@@ -110,15 +113,8 @@ func TestFullDisk(t *testing.T) {
 
 func within(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(60 * time.Second); !condition(); {
-		if time.Now().After(deadline) {
-			t.Fatal("waited in vain for " + what)
-		}
-		select {
-		case <-time.After(10 * time.Millisecond):
-		case <-t.Context().Done():
-			t.Fatal(t.Context().Err())
-		}
+	if !await.True(60*time.Second, 10*time.Millisecond, condition) {
+		t.Fatal("waited in vain for " + what)
 	}
 }
 

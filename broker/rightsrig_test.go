@@ -12,6 +12,7 @@ import (
 
 	"github.com/lensbus/lensbus/auth"
 	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/test/await"
 )
 
 // guarded is a broker with users, and the folder that they are in.
@@ -85,12 +86,8 @@ func enter(t *testing.T, s *Server, c auth.Credentials) *nats.Conn {
 
 func eventually(t *testing.T, condition func() bool) {
 	t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(20 * time.Second); !condition(); <-tick.C {
-		if time.Now().After(deadline) {
-			t.Fatal("the condition did not come true in time")
-		}
+	if !await.True(20*time.Second, 20*time.Millisecond, condition) {
+		t.Fatal("the condition did not come true in time")
 	}
 }
 
