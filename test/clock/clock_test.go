@@ -24,6 +24,7 @@ import (
 	"github.com/lensbus/lensbus/cli"
 	"github.com/lensbus/lensbus/frame"
 	"github.com/lensbus/lensbus/publisher"
+	"github.com/lensbus/lensbus/test/await"
 	"github.com/lensbus/lensbus/viewer/web"
 )
 
@@ -100,15 +101,8 @@ func command(t *testing.T, ctx context.Context, args ...string) *exec.Cmd {
 
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	deadline, tick := time.NewTimer(patience), time.NewTicker(20*time.Millisecond)
-	defer deadline.Stop()
-	defer tick.Stop()
-	for !condition() {
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			t.Fatalf("not in time: %s", what)
-		}
+	if !await.True(patience, 20*time.Millisecond, condition) {
+		t.Fatalf("not in time: %s", what)
 	}
 }
 

@@ -14,6 +14,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/lensbus/lensbus/test/await"
+	"github.com/lensbus/lensbus/test/proc"
 )
 
 // patience is how long anything may take for which nothing promises a time.
@@ -27,12 +30,8 @@ func eventually(t testing.TB, what string, condition func() bool) {
 
 func within(t testing.TB, patience time.Duration, what string, condition func() bool) {
 	t.Helper()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(patience); !condition(); <-tick.C {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %v: %s", patience, what)
-		}
+	if !await.True(patience, 50*time.Millisecond, condition) {
+		t.Fatalf("not within %v: %s", patience, what)
 	}
 }
 
@@ -158,16 +157,8 @@ func (d *daemon) look() {
 	if d.cmd == nil {
 		return
 	}
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", d.cmd.Process.Pid))
-	if err != nil {
-		return // it has ended
-	}
-	for line := range bytes.Lines(data) {
-		if fields := strings.Fields(string(line)); len(fields) == 3 && fields[0] == "VmHWM:" {
-			if kib, err := strconv.ParseInt(fields[1], 10, 64); err == nil {
-				d.peak = max(d.peak, kib<<10)
-			}
-		}
+	if bytes, err := proc.PeakMemory(d.cmd.Process.Pid); err == nil { // it may have ended
+		d.peak = max(d.peak, bytes)
 	}
 }
 
@@ -177,7 +168,7 @@ func (d *daemon) measure() int64 {
 	peak := d.peak
 	d.peak = 0
 	if d.cmd != nil {
-		_ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", d.cmd.Process.Pid), []byte("5"), 0) // a process that has ended
+		_ = proc.ForgetPeakMemory(d.cmd.Process.Pid) // it may have ended
 	}
 	return peak
 }

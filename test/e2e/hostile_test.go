@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"fmt"
-	"os"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/test/proc"
 	"github.com/lensbus/lensbus/test/screen"
 )
 
@@ -174,23 +172,13 @@ func claim(picture []byte, width, height uint16) []byte {
 }
 
 // peakMemory is the most memory that the process has had, in bytes.
-func peakMemory(t *testing.T, p *process) int {
+func peakMemory(t *testing.T, p *process) int64 {
 	t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	bytes, err := proc.PeakMemory(p.cmd.Process.Pid)
 	if err != nil {
 		t.Logf("NOT TESTED: the memory of %s: %v", p, err)
-		return 0
 	}
-	m := regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindSubmatch(status)
-	if m == nil {
-		t.Logf("NOT TESTED: the memory of %s", p)
-		return 0
-	}
-	kilobytes, err := strconv.Atoi(string(m[1]))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return kilobytes << 10
+	return bytes
 }
 
 // pause waits for the next turn of so many a second; false when ctx is done.

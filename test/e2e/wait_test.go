@@ -3,6 +3,8 @@ package e2e
 import (
 	"testing"
 	"time"
+
+	"github.com/lensbus/lensbus/test/await"
 )
 
 // eventually waits for a condition that only looking at can tell.
@@ -15,16 +17,5 @@ func eventually(t *testing.T, what string, condition func() bool) {
 
 // within looks again and again whether the condition has come true, until the limit.
 func within(limit time.Duration, condition func() bool) bool {
-	deadline := time.NewTimer(limit)
-	defer deadline.Stop()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !condition() {
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			return condition()
-		}
-	}
-	return true
+	return await.True(limit, 10*time.Millisecond, condition)
 }

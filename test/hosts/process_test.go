@@ -5,16 +5,17 @@ package hosts
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/lensbus/lensbus/test/await"
+	"github.com/lensbus/lensbus/test/proc"
 )
 
 // patience is how long anything may take for which nothing promises a time.
@@ -151,14 +152,8 @@ func (p *process) look() {
 	if p.cmd == nil {
 		return
 	}
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
-	if err != nil {
-		return // it has ended
-	}
-	_, rest, _ := strings.Cut(string(text), "VmHWM:")
-	if words := strings.Fields(rest); len(words) > 0 {
-		kib, _ := strconv.ParseInt(words[0], 10, 64)
-		p.peak = max(p.peak, kib<<10)
+	if bytes, err := proc.PeakMemory(p.cmd.Process.Pid); err == nil { // it may have ended
+		p.peak = max(p.peak, bytes)
 		p.most = max(p.most, p.peak)
 	}
 }
@@ -169,7 +164,7 @@ func (p *process) measure() int64 {
 	peak := p.peak
 	p.peak = 0
 	if p.cmd != nil {
-		_ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.cmd.Process.Pid), []byte("5"), 0) // a process that has ended
+		_ = proc.ForgetPeakMemory(p.cmd.Process.Pid) // it may have ended
 	}
 	return peak
 }
@@ -251,17 +246,7 @@ func eventually(t *testing.T, what string, condition func() bool) {
 }
 
 func within(limit time.Duration, condition func() bool) bool {
-	deadline, tick := time.NewTimer(limit), time.NewTicker(50*time.Millisecond)
-	defer deadline.Stop()
-	defer tick.Stop()
-	for !condition() {
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			return condition()
-		}
-	}
-	return true
+	return await.True(limit, 50*time.Millisecond, condition)
 }
 
 // pass lets time pass, where it is what the test is about.

@@ -3,18 +3,19 @@ package nemesis
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/lensbus/lensbus/test/await"
+	"github.com/lensbus/lensbus/test/proc"
 )
 
 // patience is how long anything may take for which nothing promises a time.
@@ -184,23 +185,9 @@ func (d *daemon) running() bool {
 
 // look notes how much memory the process has had at most. Linux alone tells.
 func (d *daemon) look() {
-	if n, ok := status(d.process.cmd.Process.Pid, "VmHWM"); ok {
-		d.peak = max(d.peak, n)
+	if bytes, err := proc.PeakMemory(d.process.cmd.Process.Pid); err == nil {
+		d.peak = max(d.peak, bytes)
 	}
-}
-
-func status(pid int, field string) (bytes int64, ok bool) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, false
-	}
-	_, rest, found := strings.Cut(string(text), field+":")
-	words := strings.Fields(rest)
-	if !found || len(words) == 0 {
-		return 0, false
-	}
-	kib, err := strconv.ParseInt(words[0], 10, 64)
-	return kib << 10, err == nil
 }
 
 // said is what all its processes have written to standard error.
@@ -257,18 +244,7 @@ func eventually(t testing.TB, what string, condition func() bool) {
 
 func eventuallyIn(t testing.TB, limit time.Duration, what string, condition func() bool) {
 	t.Helper()
-	deadline := time.NewTimer(limit)
-	defer deadline.Stop()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for !condition() {
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			if !condition() {
-				t.Fatalf("not within %v: %s", limit, what)
-			}
-			return
-		}
+	if !await.True(limit, 50*time.Millisecond, condition) {
+		t.Fatalf("not within %v: %s", limit, what)
 	}
 }

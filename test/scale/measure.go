@@ -6,6 +6,8 @@ import (
 	"maps"
 	"strings"
 	"time"
+
+	"github.com/lensbus/lensbus/test/proc"
 )
 
 // use is what one role used in the window. Of several viewers it is their sum.
@@ -57,7 +59,7 @@ func (p plan) measure(ctx context.Context, base, pictures string, cameras int, w
 	}
 	defer s.end()
 	for _, q := range s.processes() {
-		if err := q.forgetPeak(); err != nil {
+		if err := proc.ForgetPeakMemory(q.cmd.Process.Pid); err != nil {
 			return r, err
 		}
 	}
@@ -138,7 +140,7 @@ func (s *system) uses(r *result, before, after sample) error {
 			to = &r.Page
 		}
 		cores := (after.cpu[q.name] - before.cpu[q.name]).Seconds() / took
-		peak, err := q.peak()
+		peak, err := proc.PeakMemory(q.cmd.Process.Pid)
 		if err != nil {
 			return fmt.Errorf("memory of %s: %w", q.name, err)
 		}

@@ -143,26 +143,6 @@ func (p *process) cpu() (time.Duration, error) {
 // ticks are of USER_HZ, which is 100 everywhere.
 func ticks(n int) time.Duration { return time.Duration(n) * time.Second / 100 }
 
-// forgetPeak makes peak begin anew.
-func (p *process) forgetPeak() error {
-	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.cmd.Process.Pid), []byte("5"), 0)
-}
-
-// peak is how many bytes of memory the process has had at most. File pages that it has mapped are in it.
-func (p *process) peak() (bytes int64, err error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
-	if err != nil {
-		return 0, err
-	}
-	_, rest, _ := strings.Cut(string(text), "VmHWM:")
-	words := strings.Fields(rest)
-	if len(words) == 0 {
-		return 0, errors.New("no VmHWM")
-	}
-	kib, err := strconv.ParseInt(words[0], 10, 64)
-	return kib << 10, err
-}
-
 // machineBusy is how much processor time everything on the machine has used.
 func machineBusy() (time.Duration, error) {
 	text, err := os.ReadFile("/proc/stat")

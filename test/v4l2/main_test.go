@@ -21,6 +21,7 @@ import (
 	"github.com/lensbus/lensbus/publisher/source"
 	"github.com/lensbus/lensbus/publisher/source/opencv"
 	"github.com/lensbus/lensbus/publisher/source/worker"
+	"github.com/lensbus/lensbus/test/await"
 )
 
 // What the script run says about the machine.
@@ -121,15 +122,7 @@ func size(t *testing.T, data []byte) (width, height int) {
 // eventually waits for a condition that only looking at can tell.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	deadline := time.NewTimer(patience)
-	defer deadline.Stop()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !condition() {
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			t.Fatalf("not within %v: %s", patience, what)
-		}
+	if !await.True(patience, 10*time.Millisecond, condition) {
+		t.Fatalf("not within %v: %s", patience, what)
 	}
 }
