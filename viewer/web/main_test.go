@@ -20,6 +20,7 @@ import (
 	"github.com/lensbus/lensbus/broker"
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/test/await"
 )
 
 func TestMain(m *testing.M) {
@@ -228,15 +229,7 @@ func (c *slowConn) Read(p []byte) (int, error) {
 // waitFor polls until ok, which must come within the time.
 func waitFor(t testing.TB, what string, within time.Duration, ok func() bool) {
 	t.Helper()
-	deadline := time.NewTimer(within)
-	defer deadline.Stop()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			t.Fatalf("not within %s: %s", within, what)
-		}
+	if !await.True(within, 5*time.Millisecond, ok) {
+		t.Fatalf("not within %s: %s", within, what)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/test/await"
 )
 
 // startServer runs a NATS server with JetStream and returns its URL.
@@ -137,15 +138,7 @@ const patience = 40 * time.Second
 
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	deadline := time.NewTimer(patience)
-	defer deadline.Stop()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for !condition() {
-		select {
-		case <-deadline.C:
-			t.Fatalf("not within %v: %s", patience, what)
-		case <-tick.C:
-		}
+	if !await.True(patience, 20*time.Millisecond, condition) {
+		t.Fatalf("not within %v: %s", patience, what)
 	}
 }
