@@ -117,16 +117,23 @@ func (h *healer) tryRoom() (err error) {
 	if _, err := file.Write(make([]byte, 64<<10)); err != nil {
 		return fmt.Errorf("try the broker's store: %w", err)
 	}
-	return file.Sync()
+	if err := file.Sync(); err != nil {
+		return fmt.Errorf("try the broker's store: %w", err)
+	}
+	return nil
 }
 
 func (h *healer) restart() error {
 	if err := h.nats.ShutdownJetStream(); err != nil {
 		return fmt.Errorf("end JetStream: %w", err)
 	}
-	return h.nats.EnableJetStream(&server.JetStreamConfig{
+	err := h.nats.EnableJetStream(&server.JetStreamConfig{
 		StoreDir: h.opts.StoreDir, MaxMemory: h.opts.JetStreamMaxMemory, MaxStore: h.opts.JetStreamMaxStore,
 		SyncAlways: h.opts.SyncAlways, SyncInterval: h.opts.SyncInterval, Strict: !h.opts.NoJetStreamStrict,
 		Domain: h.opts.JetStreamDomain,
 	})
+	if err != nil {
+		return fmt.Errorf("begin JetStream: %w", err)
+	}
+	return nil
 }
