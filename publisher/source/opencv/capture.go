@@ -240,7 +240,7 @@ func (c *capture) setInfo(info source.Info, r *raw) {
 	if r.jpeg != nil {
 		// The picture may lack Huffman tables or be padded: its publisher completes it. Here only
 		// its size is of interest.
-		if _, found, err := frame.CompleteJPEG(slices.Clone(r.jpeg), frame.Limits{Bytes: c.env.MaxBytes}); err == nil {
+		if _, found, err := frame.CompleteJPEG(r.jpeg, frame.Limits{Bytes: c.env.MaxBytes}); err == nil {
 			info.Width, info.Height = found.Width, found.Height
 		}
 	}
