@@ -2,7 +2,8 @@
 // error with file and line, never silently ignored.
 //
 // It knows no role's fields. A role's Config is a plain struct with yaml tags; a Validate method is
-// called where there is one. What does not belong here: defaults, flags, and reloading.
+// called where there is one. What does not belong here: defaults, flags, and what a new content means
+// to what runs: [Watch] only tells that there may be one.
 package config
 
 import (
@@ -60,20 +61,20 @@ func Read(path string) ([]byte, error) {
 }
 
 func read(path string) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		if pathErr := (*os.PathError)(nil); errors.As(err, &pathErr) {
+	failed := func(err error) ([]byte, error) {
+		if pathErr, ok := errors.AsType[*os.PathError](err); ok {
 			err = pathErr.Err // the path is said already
 		}
 		return nil, fmt.Errorf("cannot be read: %w", err)
 	}
+	file, err := os.Open(path)
+	if err != nil {
+		return failed(err)
+	}
 	defer func() { _ = file.Close() }() // only read
 	data, err := io.ReadAll(io.LimitReader(file, MaxBytes+1))
 	if err != nil {
-		if pathErr := (*os.PathError)(nil); errors.As(err, &pathErr) {
-			err = pathErr.Err
-		}
-		return nil, fmt.Errorf("cannot be read: %w", err)
+		return failed(err)
 	}
 	return data, nil
 }
