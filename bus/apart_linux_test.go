@@ -95,7 +95,7 @@ func TestAThinUplinkIsNoAffairOfOtherCameras(t *testing.T) {
 }
 
 func thinUplink(t *testing.T, at uplinked) (found hitch.Problems) {
-	const size, fps, pictures, bound = 40_000, 10, 30, 2 * time.Second
+	const size, fps, pictures = 40_000, 10, 30
 	yard, hall := newCamera(t, at.site, "yard", size), newCamera(t, at.hub, "hall", size)
 	_, _ = at.site.EnsureStream(context20(t), "yard")
 	_, _ = at.hub.EnsureStream(context20(t), "hall")
@@ -136,7 +136,8 @@ func thinUplink(t *testing.T, at uplinked) (found hitch.Problems) {
 	took := time.Since(began)
 	lately := slices.Sorted(slices.Values(ages[pictures/2:]))
 	t.Logf("%d pictures in %v, of the last %d half at most %v old, all %v, ever %v", pictures, took.Round(time.Millisecond), len(lately), lately[len(lately)/2], lately[len(lately)-1], slices.Max(ages))
-	if age := lately[len(lately)/2]; age > bound {
+	// A link of this test that is not let run carries less; plain subscriptions would be the more behind.
+	if age, bound := lately[len(lately)/2], 1500*time.Millisecond+3*took/pictures; age > bound {
 		found.Add("after %v of a thin uplink half of its pictures are more than %v old", took, age)
 	}
 	subscribed(ofHall)
