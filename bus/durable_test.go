@@ -1,7 +1,6 @@
 package bus_test
 
 import (
-	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -173,12 +172,7 @@ func TestDurableGetsBackWhatWentElsewhere(t *testing.T) {
 	s := newStore(t, server.URL())
 	s.provision(nil)
 	s.fill(10)
-	said := new(texts)
-	conn, err := bus.Connect(context20(t), bus.Options{Server: server.URL(), Log: slog.New(slog.NewTextHandler(said, nil))})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
+	conn, said := logged(t, bus.Options{Server: server.URL()})
 	d := durable(t, conn, bus.DurableOptions{})
 	take(t, d, 1, 10)
 	consumer, err := s.js.Consumer(t.Context(), "FRAMES_front", "rec")

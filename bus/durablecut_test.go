@@ -3,7 +3,6 @@ package bus_test
 import (
 	"bytes"
 	"io"
-	"log/slog"
 	"net"
 	"strings"
 	"sync"
@@ -22,19 +21,14 @@ func TestDurableAsksAgainOnAnotherConnection(t *testing.T) {
 	s.provision(nil)
 	s.fill(3)
 
-	var log lockedLog
 	proxy, cuts := cutOnce(t, strings.TrimPrefix(server.URL(), "nats://"), []byte("$JS.API.CONSUMER.INFO."))
-	conn, err := bus.Connect(context20(t), bus.Options{Server: "nats://" + proxy, Log: slog.New(slog.NewTextHandler(&log, nil))})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
+	conn, log := logged(t, bus.Options{Server: "nats://" + proxy})
 	d := durable(t, conn, bus.DurableOptions{})
 	ack(t, d, take(t, d, 1, 3))
 	if cuts.Load() != 1 {
 		t.Errorf("cut off %d times", cuts.Load())
 	}
-	if log.has("does not answer") {
+	if log.Has("does not answer") {
 		t.Error("an answer was waited for that could not come")
 	}
 }

@@ -1,7 +1,6 @@
 package bus_test
 
 import (
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -139,24 +138,6 @@ func (f *files) Has(epoch string, seq, _ uint64) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return seq <= f.have[epoch]
-}
-
-// texts keeps what is written.
-type texts struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (w *texts) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.text.Write(p)
-}
-
-func (w *texts) String() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.text.String()
 }
 
 // natsServer runs a NATS server that is not lensbus's broker, until the end of the test, and returns where

@@ -15,11 +15,12 @@ import (
 	"github.com/lensbus/lensbus/broker"
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/test/logbook"
 	"github.com/lensbus/lensbus/test/numbers"
 )
 
 // served is a camera that counts what it is asked, and a NATS client that knows nothing of lensbus.
-func served(t *testing.T) (asker *nats.Conn, publisher *bus.Conn, asked *atomic.Int64, log *lockedLog) {
+func served(t *testing.T) (asker *nats.Conn, publisher *bus.Conn, asked *atomic.Int64, log *logbook.Book) {
 	t.Helper()
 	server := startBroker(t, broker.Config{})
 	publisher, log = logged(t, bus.Options{Server: server.URL()})

@@ -12,6 +12,7 @@ import (
 	"github.com/lensbus/lensbus/auth"
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
+	"github.com/lensbus/lensbus/test/logbook"
 )
 
 // serveNewest answers for a broker until the test ends.
@@ -23,7 +24,7 @@ func serveNewest(t *testing.T, inside *bus.Conn) {
 // Who may only watch has the newest frame from the broker's process, and has it sent to himself only.
 func TestNewestOfAViewer(t *testing.T) {
 	s, user := guarded(t)
-	said := new(lockedLog)
+	said := new(logbook.Book)
 	inside, err := bus.Connect(context20(t), bus.Options{
 		InProcess: s.InProcess(), Credentials: s.Credentials(), Log: slog.New(slog.NewTextHandler(said, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})

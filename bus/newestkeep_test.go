@@ -33,7 +33,7 @@ func TestKeepNewest(t *testing.T) {
 			return err == nil
 		})
 	}
-	if !log.has("newest pictures are not kept", "camera=attic") {
+	if !log.Has("newest pictures are not kept", "camera=attic") {
 		t.Error("nothing is said of the camera that has none")
 	}
 }

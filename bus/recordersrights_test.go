@@ -1,7 +1,6 @@
 package bus_test
 
 import (
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -34,15 +33,7 @@ func TestRecordersWithoutTheRightToAskEach(t *testing.T) {
 		"one":  {[]uint64{1, later}, "rec.front.each"},
 		"each": {[]uint64{1}, "may not see recordings of camera front"},
 	} {
-		said := new(texts)
-		asker, err := bus.Connect(context20(t), bus.Options{
-			Server: url, NATS: []nats.Option{nats.UserInfo(user, "v"), nats.CustomInboxPrefix("_INBOX_v")},
-			Log: slog.New(slog.NewTextHandler(said, nil)),
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = asker.Close() })
+		asker, said := logged(t, bus.Options{Server: url, NATS: []nats.Option{nats.UserInfo(user, "v"), nats.CustomInboxPrefix("_INBOX_v")}})
 		eventually(t, func() bool {
 			got, err := asker.Ranges(context20(t), "front", time.Time{}, time.Time{})
 			for _, first := range wants.first {

@@ -36,7 +36,7 @@ func TestKeepStreams(t *testing.T) {
 	longer.Age = 2 * time.Hour
 	wanted.Put(bus.Recorded{"front": longer})
 	eventually(t, is("front", 2*time.Hour))
-	eventually(t, func() bool { return log.has("not recorded any more", "FRAMES_yard") })
+	eventually(t, func() bool { return log.Has("not recorded any more", "FRAMES_yard") })
 	if !is("yard", time.Hour)() {
 		t.Error("the stream of a camera that is no longer recorded is gone")
 	}
@@ -45,12 +45,12 @@ func TestKeepStreams(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, is("front", 2*time.Hour))
-	eventually(t, func() bool { return log.has("was deleted", "made anew") })
+	eventually(t, func() bool { return log.Has("was deleted", "made anew") })
 
 	tooMuch := longer
 	tooMuch.Bytes = 100 << 30
 	wanted.Put(bus.Recorded{"front": tooMuch})
-	eventually(t, func() bool { return log.has("level=ERROR", "no room") })
+	eventually(t, func() bool { return log.Has("level=ERROR", "no room") })
 }
 
 // A stream that this keeper has never wanted, because a publisher has made it, is nothing to warn of. One that it
@@ -67,16 +67,16 @@ func TestKeepStreamsOfOthers(t *testing.T) {
 	ofOthers := []string{"level=INFO", "not in this broker's file", "FRAMES_front"}
 	// What is not wanted is told at the end of each look, in this order; the last look is the one that warns.
 	wanted.Put(bus.Recorded{"yard": roomy})
-	eventually(t, func() bool { return log.has(ofOthers...) })
+	eventually(t, func() bool { return log.Has(ofOthers...) })
 	wanted.Put(bus.Recorded{})
-	eventually(t, func() bool { return log.has("level=WARN", "not recorded any more", "FRAMES_yard") })
+	eventually(t, func() bool { return log.Has("level=WARN", "not recorded any more", "FRAMES_yard") })
 	longer := roomy
 	longer.Age = 2 * time.Hour
 	wanted.Put(bus.Recorded{"yard": longer})
-	eventually(t, func() bool { return log.has("stream updated", "FRAMES_yard") })
+	eventually(t, func() bool { return log.Has("stream updated", "FRAMES_yard") })
 	wanted.Put(bus.Recorded{})
-	eventually(t, func() bool { return log.count("level=WARN", "not recorded any more", "FRAMES_yard") == 2 })
-	if n := log.count(ofOthers...); n != 1 || log.has("level=WARN", "FRAMES_front") {
+	eventually(t, func() bool { return log.Count("level=WARN", "not recorded any more", "FRAMES_yard") == 2 })
+	if n := log.Count(ofOthers...); n != 1 || log.Has("level=WARN", "FRAMES_front") {
 		t.Errorf("another's stream was told %d times, or warned of", n)
 	}
 }
@@ -99,9 +99,9 @@ func TestKeepStreamsKnowsWhatIsWanted(t *testing.T) {
 	longer.Age = 2 * time.Hour
 	wanted.Put(bus.Recorded{"front": longer})
 	stop := during(t, func(ctx context.Context) { conn.KeepStreams(ctx, &wanted, nil) })
-	eventually(t, func() bool { return log.has("FRAMES_front", "updated") })
+	eventually(t, func() bool { return log.Has("FRAMES_front", "updated") })
 	stop()
-	if log.has("not recorded any more") {
+	if log.Has("not recorded any more") {
 		t.Error("a camera that is recorded was called one that is not")
 	}
 }
