@@ -16,6 +16,7 @@ import (
 	"github.com/lensbus/lensbus/bus"
 	"github.com/lensbus/lensbus/frame"
 	"github.com/lensbus/lensbus/publisher"
+	"github.com/lensbus/lensbus/test/await"
 )
 
 // newBus is a broker, and a connection to it. Both end with the test.
@@ -76,15 +77,8 @@ func publish(t *testing.T, conn *bus.Conn, sources map[frame.CameraID]string) (e
 
 func soon(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(patience)
-	for !condition() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("not within %s: %s", patience, what)
-		}
+	if !await.True(patience, 20*time.Millisecond, condition) {
+		t.Fatalf("not within %s: %s", patience, what)
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/lensbus/lensbus/publisher/source/opencv"
+	"github.com/lensbus/lensbus/test/await"
 )
 
 func TestMain(m *testing.M) {
@@ -67,7 +68,7 @@ func TestScripts(t *testing.T) {
 			return false, fmt.Errorf("no such condition: %s", name)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "until": until, "start": start, "await": await, "end": end, "hangup": hangup, "killcapture": killCapture, "ends": ends, "fetch": fetch, "answers": answers, "hides": hides,
+			"exits": exits, "until": until, "start": start, "await": awaitText, "end": end, "hangup": hangup, "killcapture": killCapture, "ends": ends, "fetch": fetch, "answers": answers, "hides": hides,
 		},
 	})
 }
@@ -147,7 +148,7 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	})
 }
 
-func await(ts *testscript.TestScript, neg bool, args []string) {
+func awaitText(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 || len(args) > 3 {
 		ts.Fatalf("usage: await FILE REGEXP [VARIABLE]")
 	}
@@ -167,15 +168,8 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func eventually(ts *testscript.TestScript, what string, condition func() bool) {
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(patience)
-	for !condition() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			ts.Fatalf("not within %s: %s", patience, what)
-		}
+	if !await.True(patience, 20*time.Millisecond, condition) {
+		ts.Fatalf("not within %s: %s", patience, what)
 	}
 }
 
