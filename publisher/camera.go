@@ -194,6 +194,7 @@ func (c *camera) captureOnce(ctx context.Context, pictures *source.Slot[source.P
 		}
 	}()
 	defer c.watchWatchers(ctx, cancel)()
+	c.sender.junk.Store(nil)
 	src, err := c.open(ctx, spec, source.Env{
 		Camera: string(c.id), Log: c.log, Dropped: c.state.dropped, Quality: quality, Now: c.now,
 		OpenTimeout: c.cfg.OpenTimeout, ReadTimeout: c.cfg.ReadTimeout,
@@ -233,9 +234,12 @@ func (c *camera) captureOnce(ctx context.Context, pictures *source.Slot[source.P
 			c.restoreControls()
 			c.log.Info("live", "source", c.spec, "width", info.Width, "height", info.Height, "fps", info.FPS, "format", info.Format, "untouched", info.Untouched)
 		}
-		if same := still.observe(picture.Data, time.Now()); same > patience() && !c.spec.Still() {
+		switch same := still.observe(picture.Data, time.Now()); {
+		case c.sender.junkFor() > patience():
+			c.state.set(frame.StateFrozen, "what it delivers are no pictures")
+		case same > patience() && !c.spec.Still():
 			c.state.set(frame.StateFrozen, fmt.Sprintf("the same picture for %v", same.Truncate(time.Second)))
-		} else {
+		default:
 			c.state.set(frame.StateLive, "")
 		}
 		fps, own := c.tuning.rate(), src.Info().FPS

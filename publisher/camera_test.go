@@ -81,6 +81,20 @@ func TestFrozenCameraSaysSo(t *testing.T) {
 	stop()
 }
 
+// A camera of which nothing is sent, because what it delivers is no picture, is not live.
+func TestCameraOfNoPicturesIsFrozen(t *testing.T) {
+	b := newBench(t, broker.Config{}, CameraConfig{FreezeAfter: 100 * time.Millisecond})
+	b.run()
+	stop := b.feed([]byte("<html>"), []byte("<head>"))
+	b.status("frozen", func(s frame.Status) bool {
+		return s.State == frame.StateFrozen && strings.Contains(s.Reason, "no pictures") && s.Sent == 0
+	})
+	stop()
+	stop = b.feed(jpegOf(t, 64, 64, 80), jpegOf(t, 64, 64, 70))
+	b.status("live", func(s frame.Status) bool { return s.State == frame.StateLive && s.Sent > 0 })
+	stop()
+}
+
 func TestEndedSourceEndsTheCamera(t *testing.T) {
 	b := newBench(t, broker.Config{}, CameraConfig{})
 	done := make(chan error, 1)

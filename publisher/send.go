@@ -32,6 +32,26 @@ type sender struct {
 	unsent missing
 	newest bus.Latest[frame.Frame] // sent or not, for snapshots and the preview
 	said   saidOnce
+	// junk is from when to when all that was to be sent was no picture; nil where the newest is one.
+	junk atomic.Pointer[[2]time.Time]
+}
+
+// junkFor is for how long all that came was no picture. Any goroutine may ask.
+func (s *sender) junkFor() time.Duration {
+	junk := s.junk.Load()
+	if junk == nil {
+		return 0
+	}
+	return junk[1].Sub(junk[0])
+}
+
+func (s *sender) isJunk() {
+	now := time.Now()
+	since := now
+	if junk := s.junk.Load(); junk != nil {
+		since = junk[0]
+	}
+	s.junk.Store(&[2]time.Time{since, now})
 }
 
 // cameraLimits are what a camera may deliver: more bytes than a frame may have, because those are
@@ -89,9 +109,11 @@ func (s *sender) whenThereIsRoom(ctx context.Context, pictures *source.Slot[sour
 func (s *sender) send(ctx context.Context, picture source.Picture) {
 	data, info, err := frame.CompleteJPEG(picture.Data, cameraLimits())
 	if err != nil {
+		s.isJunk()
 		s.drop(source.DropInvalid, "the camera delivers what is no picture", err)
 		return
 	}
+	s.junk.Store(nil)
 	limit := s.out.MaxBytes()
 	if limit == 0 {
 		s.drop(source.DropDisconnected, "", bus.ErrDisconnected)
