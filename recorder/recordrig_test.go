@@ -26,6 +26,7 @@ import (
 	"github.com/lensbus/lensbus/frame"
 	"github.com/lensbus/lensbus/recorder"
 	"github.com/lensbus/lensbus/recorder/segment"
+	"github.com/lensbus/lensbus/test/await"
 	"github.com/lensbus/lensbus/test/ledger"
 )
 
@@ -78,14 +79,8 @@ func soon(t testing.TB) context.Context {
 
 func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !condition() {
-		if time.Now().After(deadline) {
-			t.Fatalf("within %v it did not come true that %s", patience, what)
-		}
-		<-tick.C
+	if !await.True(patience, 5*time.Millisecond, condition) {
+		t.Fatalf("within %v it did not come true that %s", patience, what)
 	}
 }
 

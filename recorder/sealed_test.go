@@ -26,7 +26,23 @@ type sealedFootage struct {
 const altered = 15 // its place
 
 func newSealedFootage(t *testing.T) *sealedFootage {
-	g := &sealedFootage{footage: newFootage(t, 0)}
+	g, shoot := sealing(t)
+	for n := 1; n <= 60; n++ {
+		plain, f := shoot(n)
+		g.plain = append(g.plain, plain)
+		if n == altered {
+			f.Data[len(f.Data)-1] ^= 1
+		}
+		g.store(f)
+	}
+	g.record(1, 40)
+	return g
+}
+
+// sealing is footage with nothing in it, and what makes its nth frame.
+func sealing(t *testing.T) (g *sealedFootage, shoot func(n int) (plain, sealed frame.Frame)) {
+	t.Helper()
+	g = &sealedFootage{footage: newFootage(t, 0)}
 	var err error
 	if g.key, err = seal.NewKey(); err != nil {
 		t.Fatal(err)
@@ -35,22 +51,18 @@ func newSealedFootage(t *testing.T) *sealedFootage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for n := 1; n <= 60; n++ {
-		f := frame.Frame{
+	return g, func(n int) (plain, sealed frame.Frame) {
+		t.Helper()
+		plain = frame.Frame{
 			Camera: "front", Epoch: "first", Seq: uint64(n), Captured: began().Add(time.Duration(n) * 100 * time.Millisecond),
 			Codec: frame.JPEG, Width: 64, Height: 48, Key: true, Data: testPicture(t, 64, 48, n),
 		}
-		g.plain = append(g.plain, f)
-		if f, err = sealer.Seal(f); err != nil {
+		sealed, err := sealer.Seal(plain)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if n == altered {
-			f.Data[len(f.Data)-1] ^= 1
-		}
-		g.store(f)
+		return plain, sealed
 	}
-	g.record(1, 40)
-	return g
 }
 
 // with is a connection with the keys.
@@ -191,26 +203,12 @@ func TestSealedRecording(t *testing.T) {
 
 // What is missing before a frame whose seal is broken is told as well.
 func TestGapsBeforeABrokenSeal(t *testing.T) {
-	g := &sealedFootage{footage: newFootage(t, 0)}
-	var err error
-	if g.key, err = seal.NewKey(); err != nil {
-		t.Fatal(err)
-	}
-	sealer, err := seal.NewSealer(g.key, []seal.Public{g.key.Public()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	g, shoot := sealing(t)
 	for n := 1; n <= 20; n++ {
 		if n > 10 && n < 16 {
 			continue
 		}
-		f, err := sealer.Seal(frame.Frame{
-			Camera: "front", Epoch: "first", Seq: uint64(n), Captured: began().Add(time.Duration(n) * 100 * time.Millisecond),
-			Codec: frame.JPEG, Width: 64, Height: 48, Key: true, Data: testPicture(t, 64, 48, n),
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		_, f := shoot(n)
 		if n == 16 {
 			f.Data[len(f.Data)-1] ^= 1
 		}
