@@ -2,40 +2,36 @@ package recorder_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/lensbus/lensbus/recorder"
 	"github.com/lensbus/lensbus/recorder/segment"
 	"github.com/lensbus/lensbus/test/numbers"
 )
 
-// Somebody has used up all names of a moment: the frame of that moment is put aside, and those after it are recorded.
+// A frame that no segment can begin with, because all names of its moment are used up, is put aside, and those after it
+// are recorded.
 func TestRecordWhereAllNamesAreTaken(t *testing.T) {
 	t.Parallel()
 	g := newRig(t)
 	g.provision(nil)
 	dir := t.TempDir()
-	r := g.record(recorder.Config{Dir: dir}, nil)
+	var refused atomic.Bool
+	r := g.record(recorder.Config{Dir: dir}, func(d *recorder.Deps) {
+		d.Before = func(op, path string) error {
+			if op == string(segment.OpCreate) && refused.CompareAndSwap(true, false) {
+				return fmt.Errorf("%w: there are 9999 segments that begin then", segment.ErrRefused)
+			}
+			return nil
+		}
+	})
 	g.publish(5)
 	g.inFiles(dir)
+	g.acknowledged(5)
 	g.newEpoch() // the next frame begins a segment
-	g.f.Captured = g.f.Captured.Add(time.Second)
-	name := segment.Name{Camera: g.camera, Start: g.f.Captured.Add(40 * time.Millisecond), State: segment.StateDamaged}
-	if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(name.Path())), 0o750); err != nil {
-		t.Fatal(err)
-	}
-	for name.Copy = 0; name.Copy < 10_000; name.Copy++ {
-		if name.Copy == 1 {
-			continue
-		}
-		if err := os.WriteFile(filepath.Join(dir, name.Path()), nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	refused.Store(true)
 	g.publish(6)
 	g.acknowledged(11)
 	n := numbers.Of(t, r.metrics)
@@ -44,7 +40,7 @@ func TestRecordWhereAllNamesAreTaken(t *testing.T) {
 	}
 	r.end()
 	report, err := g.ledger.Check(dir, g.camera)
-	if err != nil || report.Recorded != 10 || report.Missing != 1 || strings.Contains(fmt.Sprint(report.Faults), "twice") {
+	if err != nil || report.Recorded != 10 || report.Missing != 1 || strings.Contains(fmt.Sprint(report.Faults), " and in ") {
 		t.Errorf("%+v, %v", report, err)
 	}
 }

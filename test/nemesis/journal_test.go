@@ -1,7 +1,6 @@
 package nemesis
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -72,27 +71,25 @@ type moment struct {
 	camera frame.CameraID
 }
 
-// readJournal reads the file of all publishers of a test. The last line of one that was killed may be
-// cut only by the end of the file.
+// readJournal reads the file of all publishers of a test, as far as its lines are whole: one that is being written may
+// be seen in pieces, and that of a publisher that was killed may stay so.
 func readJournal(t testing.TB, path string) account {
 	t.Helper()
 	a := account{frames: make(map[name]published), epochs: make(map[frame.CameraID][]string), last: make(map[string]uint64)}
-	file, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return a
-	}
-	if err != nil {
+	data, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		t.Fatal(err)
 	}
-	defer func() { _ = file.Close() }()
-	lines := bufio.NewScanner(file)
-	for line := 1; lines.Scan(); line++ {
-		if err := a.add(lines.Text()); err != nil {
-			t.Fatalf("journal line %d: %v: %q", line, err, lines.Text())
+	number := 0
+	for line := range strings.Lines(string(data)) {
+		line, whole := strings.CutSuffix(line, "\n")
+		if !whole {
+			break
 		}
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
+		number++
+		if err := a.add(line); err != nil {
+			t.Fatalf("journal line %d: %v: %q", number, err, line)
+		}
 	}
 	return a
 }
