@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -130,7 +131,7 @@ func TestARoundTripIsTimedAgain(t *testing.T) {
 	if err := conn.WaitConnected(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	k := &link{roundTrip: time.Hour}
+	k := &link{mu: new(sync.Mutex), roundTrip: time.Hour}
 	k.roomy.observe(40_000, 200*time.Millisecond, k.roundTrip)
 	turn := make(chan struct{}, 1)
 	if k.isTimed(t.Context(), conn.control, turn) {
