@@ -36,7 +36,7 @@ func testPageLarge(t *testing.T, r *pageRig) {
 		r.wait(`document.querySelector('[data-fact="`+fact+`"] dd').textContent === `+quote(want), fact+" to be "+want)
 	}
 	r.wait(`/^\d+(\.\d)? fps here, \d+(\.\d)? sent/.test(document.querySelector('[data-fact="frame-rate"] dd').textContent)`, "the frame rate")
-	r.wait(`/^\d+\sms ±\d+$/.test(document.querySelector('[data-fact="age"] dd').textContent)`, "the age")
+	r.wait(`/^(\d+\sms|[\d.]+\ss) ±[\d.]+$/.test(document.querySelector('[data-fact="age"] dd').textContent)`, "the age")
 	r.wait(`/kbit\/s$/.test(document.querySelector('[data-fact="bit-rate"] dd').textContent)`, "the bit rate")
 	r.wait(`document.querySelector(".warnings").textContent.includes("1920x1080")`, "the warning")
 	r.shot("large")

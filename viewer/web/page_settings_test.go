@@ -61,7 +61,7 @@ func testPageSettings(t *testing.T, r *pageRig) {
 	r.waitState("yard", "live") // it is opened because the page looks
 	r.wait(tile("front")+`.querySelector("canvas").width === 480`, "a small picture in the grid")
 	r.wait(tile("yard")+`.querySelector("canvas").width === 320`, "a picture that is small anyway")
-	r.wait(`/^\d+\sms ±\d+$/.test(`+tile("front")+`.querySelector(".age b").textContent)`, "an age with its uncertainty")
+	r.wait(`/^(\d+\sms|[\d.]+\ss) ±[\d.]+$/.test(`+tile("front")+`.querySelector(".age b").textContent)`, "an age with its uncertainty")
 	r.shot("previews")
 
 	r.do(chromedp.Click(chromedp.CSS(`.tile[data-camera="front"] a`)))
