@@ -78,6 +78,8 @@ func (c *snapshotCommand) take(ctx context.Context, s *session, conn *bus.Conn) 
 		switch {
 		case refusal.Code != 0 && (keptErr != nil || !c.Stale):
 			return picture, err // the camera knows best why there is none
+		case keptErr != nil && !errors.Is(keptErr, bus.ErrNotAllowed):
+			return picture, explain(ctx, conn, fmt.Errorf("%w (%w)", keptErr, err))
 		case keptErr != nil:
 			return picture, keptErr
 		case age.Abs() > freshEnough && !c.Stale:
