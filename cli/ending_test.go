@@ -11,17 +11,17 @@ import (
 const endBound = 2 * time.Second
 
 // timeEnding begins to time an ending. The function that it returns, to be called once, says what is wrong with how
-// long it took: an error, or a note where the machine may have held it up, or neither.
-func timeEnding(name string) (ended func() (wrong error, note string)) {
+// long it took: a note where the machine may have held it up, else an error, or neither.
+func timeEnding(name string) (ended func() (note string, wrong error)) {
 	began, heldUp := time.Now(), hitch.HeldUp()
-	return func() (wrong error, note string) {
+	return func() (note string, wrong error) {
 		took, machine := time.Since(began), heldUp()
 		switch {
 		case took <= endBound:
-			return nil, ""
+			return "", nil
 		case machine:
-			return nil, fmt.Sprintf("NOTE: %s took %s to end, the bound is %s, on a machine that did other things", name, took, endBound)
+			return fmt.Sprintf("NOTE: %s took %s to end, the bound is %s, on a machine that did other things", name, took, endBound), nil
 		}
-		return fmt.Errorf("%s took %s to end, the bound is %s", name, took, endBound), ""
+		return "", fmt.Errorf("%s took %s to end, the bound is %s", name, took, endBound)
 	}
 }

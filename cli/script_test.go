@@ -190,7 +190,7 @@ func end(ts *testscript.TestScript, neg bool, args []string) {
 	ended := timeEnding(args[0])
 	ts.Check(p.cmd.Process.Signal(sig))
 	ends(ts, false, []string{args[0], args[2]})
-	wrong, note := ended()
+	note, wrong := ended()
 	ts.Check(wrong)
 	ts.Logf("%s", note)
 }

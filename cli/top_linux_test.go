@@ -142,7 +142,7 @@ func endsWell(t *testing.T, done <-chan error) {
 	case <-time.After(patience):
 		t.Fatal("does not end")
 	}
-	wrong, note := ended()
+	note, wrong := ended()
 	if wrong != nil {
 		t.Error(wrong)
 	}

@@ -246,12 +246,12 @@ func TestSnapshotWidth(t *testing.T) {
 func TestPreviews(t *testing.T) {
 	t.Parallel()
 	b := testBed(t, Config{Linger: -1})
-	b.publish(t, "front", "test:?width=1280&height=720&fps=30")
+	b.publish(t, "front", "test:?width=640&height=360&fps=30")
 	newCamera(t, b.broker.URL(), "plain", 2000).run(30)
 	for id, want := range map[string][2]int{"front": {480, 270}, "plain": {64, 48}} {
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		// Until the first small picture comes, which takes a busy publisher its time, there are frames.
-		isFrame := func(width int) bool { return id == "front" && width == 1280 }
+		isFrame := func(width int) bool { return id == "front" && width == 640 }
 		ws, err := dialSocket(ctx, t, b.addr, "/cameras/"+id+"/live?preview=1", nil, false)
 		if err != nil {
 			t.Fatal(err)
@@ -278,7 +278,8 @@ func TestPreviews(t *testing.T) {
 			prev, lost = m.Seq, m.Missed
 		}
 		_ = ws.CloseNow()
-		streaming, stop := context.WithCancel(ctx)
+		cancel()
+		streaming, stop := context.WithTimeout(t.Context(), patience)
 		n := 0
 		_ = mjpeg(streaming, httpClient(t, nil), "http://"+b.addr+"/cameras/"+id+"/preview.mjpeg", func(p part) {
 			info, err := frame.ScanJPEG(p.data, frame.Limits{})
@@ -296,7 +297,6 @@ func TestPreviews(t *testing.T) {
 			t.Errorf("%s: %d previews", id, n)
 		}
 		stop()
-		cancel()
 	}
 	waitFor(t, "the leases to be given back", 10*time.Second, func() bool {
 		var detail frame.Detail
