@@ -111,7 +111,12 @@ func thinUplink(t *testing.T, at uplinked) (found hitch.Problems) {
 		return live
 	}
 	ofYard, ofHall := watch("yard"), watch("hall")
+	// A link that has fallen behind, be it because the machine stood still, tries again once a minute at least.
 	subscribed := func(live *bus.Live) {
+		for deadline := time.Now().Add(2*time.Minute + patience); live.Stats().Fetching && time.Now().Before(deadline); {
+			fetched := live.Stats().Received
+			eventually(t, func() bool { return live.Stats().Received > fetched })
+		}
 		before := live.Stats().Received
 		eventually(t, func() bool { return !live.Stats().Fetching && live.Stats().Received > before+fps })
 	}
@@ -157,12 +162,8 @@ func thinUplink(t *testing.T, at uplinked) (found hitch.Problems) {
 		return found
 	}
 
-	// The uplink is wide again. That is tried once a minute at least.
+	// The uplink is wide again.
 	at.uplink.rate.Store(0)
-	for deadline := time.Now().Add(2*time.Minute + patience); ofYard.Stats().Fetching && time.Now().Before(deadline); {
-		fetched := ofYard.Stats().Received
-		eventually(t, func() bool { return ofYard.Stats().Received > fetched })
-	}
 	subscribed(ofYard)
 	before, yardBefore := ofHall.Stats(), ofYard.Stats()
 	eventually(t, func() bool { bus.HandOver(viewer); return !second() })
