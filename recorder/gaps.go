@@ -106,8 +106,13 @@ func stretch(prev, next edge) frame.Gap {
 	if prev.at.IsZero() || next.at.IsZero() {
 		return gap
 	}
-	// Frames may come late, but hardly by as much as they take to come.
-	if passed := max(0, next.at.Sub(prev.at)); gap.To.Sub(gap.From) > 2*passed+silence {
+	// Frames may come late, but hardly by as much as they take to come; or by as long as a broker stood still and
+	// left them on the line, after which some are missing mostly.
+	late := silence
+	if prev.epoch != next.epoch || next.seq > prev.seq+1 || next.unsent > 0 {
+		late = wide
+	}
+	if passed := max(0, next.at.Sub(prev.at)); gap.To.Sub(gap.From) > 2*passed+late {
 		gap.From = gap.To.Add(-passed)
 	}
 	return gap

@@ -124,6 +124,9 @@ func TestGapOfAClockThatIsSet(t *testing.T) {
 		"back, and frames are missing":      {edge{epoch: "A", seq: 103, captured: at(-hour), at: at(305)}, frame.GapUnknown, 2, 0},
 		"silent for an hour":                {edge{epoch: "A", seq: 101, captured: at(hour), at: at(hour + 5)}, frame.GapCamera, 0, time.Hour},
 		"silent, and the last one was late": {edge{epoch: "A", seq: 101, captured: at(5000), at: at(2005)}, frame.GapCamera, 0, 5 * time.Second},
+		// It was on the line while the broker stood still, for longer than what is missing after that took.
+		"missing, and the last one was late": {edge{epoch: "A", seq: 138, captured: at(4400), at: at(925)}, frame.GapUnknown, 37, 4400 * time.Millisecond},
+		"a new epoch, the last one was late": {edge{epoch: "B", seq: 1, captured: at(4400), at: at(925)}, frame.GapCamera, 0, 4400 * time.Millisecond},
 	} {
 		got, ok := gapBetween(prev, c.next, usual)
 		if ok != (c.reason != "") || got.Reason != c.reason || got.Missing != c.missing || ok && (got.To.Sub(got.From) != c.long || !got.To.Equal(c.next.captured)) {
