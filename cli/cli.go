@@ -55,6 +55,7 @@ type grammar struct {
 	Snapshot      snapshotCommand  `cmd:"" help:"Save a camera's newest picture."`
 	Export        exportCommand    `cmd:"" help:"Save recorded pictures as a video file."`
 	Doctor        doctorCommand    `cmd:"" help:"Find out what is wrong here, and what to do about it."`
+	Bench         benchCommand     `cmd:"" help:"Measure what a broker and the way to it carry, with cameras that are not there."`
 	Auth          authCommand      `cmd:"" help:"Users of a broker of one's own: who may publish, watch, record."`
 	Health        healthCommand    `cmd:"" help:"Ask a lensbus whether it can do its work: exit code 0 or 1."`
 	ShowVersion   versionCommand   `cmd:"" name:"version" help:"Print the version and what is built in."`
