@@ -21,6 +21,10 @@ func TestSocketProtocol(t *testing.T) {
 	b := testBed(t, Config{})
 	c := newCamera(t, b.broker.URL(), "front", 50_000)
 	stop := c.run(20)
+	waitFor(t, "the page to hear that the camera is live", patience, func() bool {
+		_, body := get(t, "http://"+b.addr+"/api/cameras", nil)
+		return strings.Contains(string(body), `"live"`)
+	})
 	for _, ack := range []bool{true, false} {
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
