@@ -170,20 +170,26 @@ type sessionAnswer struct {
 	Name string `json:"name"`
 	// Operator may change settings. True where nobody is asked.
 	Operator bool `json:"operator"`
-	// Insecure: others than this machine reach the page, and nobody is asked or nothing is encrypted.
+	// Insecure: others than this machine reach the page, and nobody is asked or this browser's way is not encrypted.
 	Insecure bool `json:"insecure"`
 }
 
-// insecure says whether others than this machine reach the page although nobody is asked who he is, or
-// nothing is encrypted.
-func (s *Server) insecure() bool {
+// exposed says whether others than this machine reach the page.
+func (s *Server) exposed() bool {
 	host, _, _ := net.SplitHostPort(s.cfg.Listen) // Validate has checked it
-	return !hostport.Loopback(host) && (s.door == nil || s.pair == nil)
+	return !hostport.Loopback(host)
+}
+
+// insecure says whether others than this machine reach the page although nobody is asked who he is, or nothing
+// of this browser's is encrypted on its way. What it has called this machine decides on that: to a name of
+// loopback nothing goes over a network, as where a container's port is published there and nowhere else.
+func (s *Server) insecure(r *http.Request) bool {
+	return s.exposed() && (s.door == nil || !s.secure(r) && !hostport.Loopback(hostport.Called(r.Host)))
 }
 
 // serveSession says who is logged in. It is no error to be nobody.
 func (s *Server) serveSession(w http.ResponseWriter, r *http.Request) {
-	answer := sessionAnswer{Login: s.door != nil, Operator: s.door == nil, Insecure: s.insecure()}
+	answer := sessionAnswer{Login: s.door != nil, Operator: s.door == nil, Insecure: s.insecure(r)}
 	if person, ok := r.Context().Value(personKey{}).(login.Person); ok {
 		answer.Name, answer.Operator = person.Name, person.Operator
 	}

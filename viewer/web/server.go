@@ -306,9 +306,9 @@ func Run(ctx context.Context, cfg Config, deps Deps, ready func(addr string)) er
 		return fmt.Errorf("web: listen on %s: %w", s.cfg.Listen, err)
 	}
 	switch {
-	case s.insecure() && s.door == nil:
+	case s.exposed() && s.door == nil:
 		s.log.Warn("insecure: the page asks nobody who he is: everybody who reaches it can watch every camera", "listen", s.cfg.Listen)
-	case s.insecure():
+	case s.exposed() && s.pair == nil:
 		s.log.Warn("insecure: the page has no TLS: passwords and pictures can be read on the way", "listen", s.cfg.Listen)
 	}
 	if ready != nil {
