@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"reflect"
-	"slices"
 	"strings"
 	"sync"
 
@@ -68,13 +67,12 @@ func (s *session) reread(ctx context.Context, from fileFlag, more cameraFlags, h
 	}
 }
 
-// settingsThatDiffer names what differs between two files, as the file has it: broker.listen. Cameras and
-// the recorder are left out: those roles take their changes while they run.
+// settingsThatDiffer names what differs between two files, as the file has it: broker.listen. Cameras, and which
+// of them are recorded, are left out: those roles take their changes while they run.
 func settingsThatDiffer(a, b file) []string {
 	a.Cameras, b.Cameras = nil, nil
-	return slices.DeleteFunc(differing("", reflect.ValueOf(a), reflect.ValueOf(b)), func(name string) bool {
-		return strings.HasPrefix(name, "recorder.")
-	})
+	a.Recorder.Cameras, b.Recorder.Cameras = nil, nil
+	return differing("", reflect.ValueOf(a), reflect.ValueOf(b))
 }
 
 func differing(prefix string, a, b reflect.Value) []string {

@@ -36,10 +36,11 @@ context: lab
 broker: {listen: "127.0.0.1:4223", max_payload: 4MiB, tls: {certificate: a.pem, key: b.pem}}
 web: {listen: "127.0.0.1:8080", hosts: [cams.example]}
 cameras: {front: {source: "test:?fps=5"}, yard: {source: "test:"}}
+recorder: {dir: /srv/recordings, cameras: [front], min_free: 2GiB}
 metrics: {listen: "127.0.0.1:9100"}
 `
 	was, now := load(t, before), load(t, after)
-	want := []string{"broker.listen", "broker.tls.certificate", "broker.tls.key", "context", "metrics.listen", "server", "web.hosts"}
+	want := []string{"broker.listen", "broker.tls.certificate", "broker.tls.key", "context", "metrics.listen", "recorder.dir", "recorder.min_free", "server", "web.hosts"}
 	got := settingsThatDiffer(was.read.after, now.read.after)
 	slices.Sort(got)
 	if diff := cmp.Diff(want, got); diff != "" {
