@@ -170,25 +170,10 @@ const mostGaps = 64
 // missing notes a gap. Rejected frames in a row are one, as is what is beyond mostGaps.
 func (r *Replay) missing(gap frame.Gap) {
 	if last := len(r.gaps) - 1; last >= 0 && (last+1 == mostGaps || (gap.Reason == frame.GapRejected || gap.Reason == frame.GapSealed) && r.gaps[last].Reason == gap.Reason) {
-		r.gaps[last] = oneGap(r.gaps[last], gap)
+		r.gaps[last] = r.gaps[last].And(gap)
 		return
 	}
 	r.gaps = append(r.gaps, gap)
-}
-
-// oneGap is two in a row as one.
-func oneGap(gap, next frame.Gap) frame.Gap {
-	gap.Missing += next.Missing
-	if next.From.Before(gap.From) {
-		gap.From = next.From
-	}
-	if next.To.After(gap.To) {
-		gap.To = next.To
-	}
-	if next.Reason != gap.Reason {
-		gap.Reason = frame.GapUnknown
-	}
-	return gap
 }
 
 // Gaps are what is missing right before the frame that Next returned last, or, after io.EOF, before
@@ -202,7 +187,7 @@ func (r *Replay) Gap() *frame.Gap {
 	}
 	gap := r.gaps[0]
 	for _, next := range r.gaps[1:] {
-		gap = oneGap(gap, next)
+		gap = gap.And(next)
 	}
 	return &gap
 }

@@ -57,6 +57,21 @@ type Gap struct {
 	Reason  GapReason `json:"reason"`
 }
 
+// And is g and the gap after it as one, of the reason unknown where theirs differ.
+func (g Gap) And(next Gap) Gap {
+	g.Missing += next.Missing
+	if next.From.Before(g.From) {
+		g.From = next.From
+	}
+	if next.To.After(g.To) {
+		g.To = next.To
+	}
+	if next.Reason != g.Reason {
+		g.Reason = GapUnknown
+	}
+	return g
+}
+
 // GapReason is why frames are missing.
 type GapReason string
 

@@ -109,7 +109,7 @@ func (e *exporting) opened(found *past) error {
 	}
 	gap := frame.Gap{From: f.Captured, To: f.Captured, Missing: 1, Reason: reason}
 	if e.unopened.Reason != "" {
-		gap = oneGap([]frame.Gap{e.unopened, gap})
+		gap = e.unopened.And(gap)
 	}
 	e.unopened = gap
 	return nil

@@ -100,7 +100,11 @@ const mostGaps = 16
 
 func (s *replaySession) sendGaps(gaps []frame.Gap) error {
 	if len(gaps) > mostGaps {
-		gaps = append(gaps[:mostGaps-1:mostGaps-1], oneGap(gaps[mostGaps-1:]))
+		all := gaps[mostGaps-1]
+		for _, gap := range gaps[mostGaps:] {
+			all = all.And(gap)
+		}
+		gaps = append(gaps[:mostGaps-1:mostGaps-1], all)
 	}
 	for _, gap := range gaps {
 		if err := s.job.Gap(gap); err != nil {
@@ -108,24 +112,6 @@ func (s *replaySession) sendGaps(gaps []frame.Gap) error {
 		}
 	}
 	return nil
-}
-
-// oneGap is several in a row as one.
-func oneGap(gaps []frame.Gap) frame.Gap {
-	all := gaps[0]
-	for _, gap := range gaps[1:] {
-		all.Missing += gap.Missing
-		if gap.From.Before(all.From) {
-			all.From = gap.From
-		}
-		if gap.To.After(all.To) {
-			all.To = gap.To
-		}
-		if gap.Reason != all.Reason {
-			all.Reason = frame.GapUnknown
-		}
-	}
-	return all
 }
 
 // idle waits until it is time to look for new frames.
