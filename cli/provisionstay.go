@@ -35,7 +35,7 @@ func (c *provisionCommand) stay(ctx context.Context, s *session, conn *bus.Conn,
 		s.followUsers(ctx, names)
 		return nil
 	}}, role{"configuration", func(ctx context.Context) error {
-		s.reread(ctx, c.fileFlag, cameraFlags{}, s.life.hangups(), want)
+		s.reread(ctx, c.fileFlag, cameraFlags{}, s.life.hangups(), want, func(f *file) { f.Recorder.Durable = "" })
 		return nil
 	}})
 }

@@ -26,8 +26,8 @@ func (f *fileFlag) heed(l *life) {
 // reread reads the configuration file, which has been read once, again when it has changed since and on
 // SIGHUP, and passes it to each, its cameras complete, until ctx is done. A file that is wrong is refused
 // with its line, and the old one stays. What has changed in other sections holds from the next start on,
-// and is named.
-func (s *session) reread(ctx context.Context, from fileFlag, more cameraFlags, hangups <-chan struct{}, each func(file)) {
+// and is named, but what each takes besides, which those of taken take out of a file.
+func (s *session) reread(ctx context.Context, from fileFlag, more cameraFlags, hangups <-chan struct{}, each func(file), taken ...func(*file)) {
 	began := *from.read
 	changes := make(chan struct{}, 1)
 	var watching sync.WaitGroup
@@ -60,7 +60,7 @@ func (s *session) reread(ctx context.Context, from fileFlag, more cameraFlags, h
 			continue
 		}
 		s.log.Info("configuration file read again", "file", from.Config, "cameras", len(f.Cameras))
-		if late := settingsThatDiffer(began.after, from.read.after); len(late) > 0 {
+		if late := settingsThatDiffer(began.after, from.read.after, taken...); len(late) > 0 {
 			s.log.Warn("some changes need a restart of this program to hold", "changed", strings.Join(late, ", "))
 		}
 		each(f)
@@ -68,10 +68,14 @@ func (s *session) reread(ctx context.Context, from fileFlag, more cameraFlags, h
 }
 
 // settingsThatDiffer names what differs between two files, as the file has it: broker.listen. Cameras, and which
-// of them are recorded, are left out: those roles take their changes while they run.
-func settingsThatDiffer(a, b file) []string {
+// of them are recorded, are left out: those roles take their changes while they run. So is what taken takes out.
+func settingsThatDiffer(a, b file, taken ...func(*file)) []string {
 	a.Cameras, b.Cameras = nil, nil
 	a.Recorder.Cameras, b.Recorder.Cameras = nil, nil
+	for _, take := range taken {
+		take(&a)
+		take(&b)
+	}
 	return differing("", reflect.ValueOf(a), reflect.ValueOf(b))
 }
 

@@ -46,6 +46,9 @@ metrics: {listen: "127.0.0.1:9100"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+	if got := settingsThatDiffer(was.read.after, now.read.after, func(f *file) { f.Recorder.MinFree = 0 }); slices.Contains(got, "recorder.min_free") || !slices.Contains(got, "recorder.dir") {
+		t.Errorf("with what is taken left out: %q", got)
+	}
 	if got := settingsThatDiffer(was.read.after, was.read.after); len(got) > 0 {
 		t.Errorf("nothing has changed, but %q", got)
 	}
