@@ -240,12 +240,7 @@ func TestRecordTellsWhatWasOverrun(t *testing.T) {
 // camera's own frames after it are recorded.
 func TestRecordForgedNumber(t *testing.T) {
 	t.Parallel()
-	g := newRig(t)
-	g.provision(nil)
-	dir := t.TempDir()
-	r := g.record(recorder.Config{Dir: dir}, nil)
-	g.publish(10)
-	g.inFiles(dir)
+	g, dir, r := recorded(t, 10)
 	forged := g.shoot()
 	g.f.Seq--
 	forged.Seq, forged.Captured = 1<<63-1, forged.Captured.AddDate(200, 0, 0)

@@ -79,12 +79,7 @@ func TestRecordForgedNumberAhead(t *testing.T) {
 		for _, restart := range []bool{false, true} {
 			t.Run(fmt.Sprint(ahead, restart), func(t *testing.T) {
 				t.Parallel()
-				g := newRig(t)
-				g.provision(nil)
-				dir := t.TempDir()
-				r := g.record(recorder.Config{Dir: dir}, nil)
-				g.publish(10)
-				g.inFiles(dir)
+				g, dir, r := recorded(t, 10)
 				g.forge(ahead)
 				g.acknowledged(11)
 				if restart {
@@ -152,12 +147,7 @@ func TestRecordGapAfterForgedNumbers(t *testing.T) {
 	for _, forged := range []int{1, 3} {
 		t.Run(fmt.Sprint(forged), func(t *testing.T) {
 			t.Parallel()
-			g := newRig(t)
-			g.provision(nil)
-			dir := t.TempDir()
-			r := g.record(recorder.Config{Dir: dir}, nil)
-			g.publish(10)
-			g.inFiles(dir)
+			g, dir, r := recorded(t, 10)
 			for n := range forged {
 				g.forge(uint64(400 + n))
 			}
@@ -185,12 +175,7 @@ func TestRecordGapAfterForgedNumbers(t *testing.T) {
 // What the stream has dropped before a message that is no frame is overrun, whatever was put aside.
 func TestRecordGapOverrunBeforeWhatIsNoFrame(t *testing.T) {
 	t.Parallel()
-	g := newRig(t)
-	g.provision(nil)
-	dir := t.TempDir()
-	r := g.record(recorder.Config{Dir: dir}, nil)
-	g.publish(10)
-	g.inFiles(dir)
+	g, dir, r := recorded(t, 10)
 	g.acknowledged(10)
 	r.end()
 	g.publish(10)

@@ -118,6 +118,18 @@ type rig struct {
 	size   int
 }
 
+// recorded is a rig with a recorder that has its first so many frames in the files of dir.
+func recorded(t testing.TB, frames int) (g *rig, dir string, r *running) {
+	t.Helper()
+	g = newRig(t)
+	g.provision(nil)
+	dir = t.TempDir()
+	r = g.record(recorder.Config{Dir: dir}, nil)
+	g.publish(frames)
+	g.inFiles(dir)
+	return g, dir, r
+}
+
 func newRig(t testing.TB) *rig {
 	t.Helper()
 	g := &rig{t: t, store: t.TempDir(), ledger: ledger.New(), camera: "front", size: 4000}

@@ -115,12 +115,7 @@ func TestRecordGoesOnWithoutASegmentThatCannotBeClosed(t *testing.T) {
 // Where what was put aside cannot be had from the stream any more, that is why it is missing.
 func TestRecordTellsWhatIsInAStuckSegment(t *testing.T) {
 	t.Parallel()
-	g := newRig(t)
-	g.provision(nil)
-	dir := t.TempDir()
-	r := g.record(recorder.Config{Dir: dir}, nil)
-	g.publish(10)
-	g.inFiles(dir)
+	g, dir, r := recorded(t, 10)
 	r.end() // closed in order
 	var broken badSegment
 	r = g.record(recorder.Config{Dir: dir, Segment: time.Hour}, broken.in)
@@ -148,12 +143,7 @@ func TestRecordTellsWhatIsInAStuckSegment(t *testing.T) {
 // the index when it can.
 func TestRecordShowsWhatTheIndexDoesNotTake(t *testing.T) {
 	t.Parallel()
-	g := newRig(t)
-	g.provision(nil)
-	dir := t.TempDir()
-	r := g.record(recorder.Config{Dir: dir}, nil)
-	g.publish(10)
-	g.inFiles(dir)
+	g, dir, r := recorded(t, 10)
 	db, err := sql.Open("sqlite", filepath.Join(dir, "index.sqlite"))
 	if err != nil {
 		t.Fatal(err)
