@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
@@ -87,7 +88,7 @@ func (r *pageRig) startServer() {
 }
 
 func (r *pageRig) openTab(browser context.Context) {
-	tab, cancel := chromedp.NewContext(browser)
+	tab, cancel := r.newTab(browser)
 	r.tab = tab
 	r.t.Cleanup(func() {
 		cancel()
@@ -99,7 +100,6 @@ func (r *pageRig) openTab(browser context.Context) {
 			}
 		}
 	})
-	r.do()
 	note := func(what string) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -124,6 +124,33 @@ func (r *pageRig) openTab(browser context.Context) {
 	}
 	call(r, runtime.Enable, cdp.Empty{})
 	call(r, cdplog.Enable, cdp.Empty{})
+}
+
+const tabWithin = time.Minute
+
+// newTab makes a tab, again where the browser does not answer: one in thousands never came.
+func (r *pageRig) newTab(browser context.Context) (context.Context, context.CancelFunc) {
+	r.t.Helper()
+	for tries := 1; ; tries++ {
+		tab, cancel := chromedp.NewContext(browser)
+		made := make(chan error, 1)
+		go func() { made <- chromedp.Do(tab) }()
+		select {
+		case err := <-made:
+			if err != nil {
+				cancel()
+				r.t.Fatal(err)
+			}
+			return tab, cancel
+		case <-time.After(tabWithin):
+			cancel()
+			<-made
+			if tries == 3 {
+				r.t.Fatal("the browser makes no tab")
+			}
+			r.t.Logf("NOTE: the browser has made no tab within %v: once more", tabWithin)
+		}
+	}
 }
 
 func call[P, R any](r *pageRig, command cdp.Command[P, R], params P) {
